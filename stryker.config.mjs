@@ -15,6 +15,7 @@ export const machines = {
   ignorePatterns: ["/dist", "/bench", "/demo", "/docs", "/test/e2e", "/test/inspector"],
   concurrency: 2,
   timeoutMS: 10_000,
+  dryRunTimeoutMinutes: 30,
   reporters: ["clear-text", "json", "progress-append-only"],
   jsonReporter: { fileName: "reports/mutation/machines.json" },
   clearTextReporter: { logTests: false, reportTests: false },

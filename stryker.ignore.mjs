@@ -146,80 +146,80 @@ const exceptions = [
     reason: "a child is there, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-answer.ts",
     within: "!job.hasToPass || !answer",
     reason: "an answer is there that is to be checked, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-answer.ts",
     within: '"there is no answer to check"',
     reason: "an answer is there that is to be checked, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-answer.ts",
     within: "if (!answer || !check) return {}",
     code: "!answer || !check",
     reason: "an answer is there that was checked, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-answer.ts",
     within: 'redError(job.hasToPass?.command ?? "", check.round',
     code: 'job.hasToPass?.command ?? ""',
     reason: "what was checked has a command, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-fallbacks.ts",
     within: "job.fallbacks?.slice(",
     code: "job.fallbacks?.slice",
     reason: "a model is passed over where there is another one, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-fallbacks.ts",
     within: '"its provider"',
     reason: "who is held has a model of a provider, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-fallbacks.ts",
     within: "(job.attempts ?? []).slice(0, -1)",
     code: "?? []",
     reason: "there is the one that it is about, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-fallbacks.ts",
     within: "const [next, ...fallbacks] = job.fallbacks ?? []",
     code: "?? []",
     reason: "a model is left where there is another one, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-fallbacks.ts",
     within: "model: next?.model",
     code: "next?.model",
     reason: "a model is left where there is another one, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-fallbacks.ts",
     within: "variant: next?.variant",
     code: "next?.variant",
     reason: "a model is left where there is another one, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-ending.ts",
     within: 'job.fallbacks?.[0]?.model ?? "the next model"',
     reason: "a model is left where there is another one, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-ending.ts",
     within: "ending.error?.kind",
     reason: "a failure has an error, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-setup.ts",
     within: 'context.asks[0]?.kind === "permission"',
     code: "context.asks[0]?.kind",
     reason: "nobody asks where there is no ask",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-setup.ts",
     within: 'context.asks[0]?.kind === "question"',
     code: "context.asks[0]?.kind",
     reason: "nobody asks where there is no ask",
@@ -230,7 +230,7 @@ const exceptions = [
     reason: "where it ends, how is decided, which the compiler cannot see",
   },
   {
-    file: "src/machines/job-machine.ts",
+    file: "src/machines/job-clock.ts",
     within: 'event.type === "child.retrying" ?',
     code: 'event.type === "child.retrying"',
     reason: "nothing else leads there, which the compiler cannot see",
@@ -535,4 +535,4 @@ const isMachine = ({ node }) =>
 const isReasons = ({ node, parentPath }) =>
   node.type === "ObjectExpression" &&
   parentPath?.isVariableDeclarator() &&
-  parentPath.node.id.name.endsWith("Reasons")
+  parentPath.node.id.name?.endsWith("Reasons")

@@ -9,7 +9,7 @@ function loadErrors(): Reporter {
       vitest = given
     },
     onTestModuleEnd(module) {
-      for (const error of module.errors()) vitest?.state.catchError(error, "Unhandled Error")
+      for (const error of module.errors()) vitest?.state.catchError(new Error(`${module.relativeModuleId}: ${error.message}`), "Unhandled Error")
     },
   }
 }
@@ -29,6 +29,8 @@ export default defineConfig({
       // What has git at work.
       "plugin/worktrees/!(errors|names|note).test.ts",
     ],
-    reporters: ["default", loadErrors()],
+    // Seconds pass in instrumented code, and on a busy machine; of what hangs, stryker makes an end itself.
+    testTimeout: 60_000,
+    reporters: [["json", { outputFile: "/tmp/mutM-dry.json" }], loadErrors()],
   },
 })

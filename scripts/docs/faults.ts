@@ -80,7 +80,7 @@ const ownFaults: [string, string][] = [
   ],
   [
     "opencode is killed while work is applied",
-    "the next `agents_apply` undoes it, unless all of it was written. Files that somebody has changed since stay as they are",
+    "the next `agents_apply` undoes it, unless all of it was written. Files that somebody has changed since stay as they are. A git that outlives opencode writes into nothing that is applied",
   ],
   [
     "a file of the owner is changed between the trial and the writing",
@@ -103,8 +103,8 @@ const ownFaults: [string, string][] = [
     "it can be sealed and discarded; applying is refused, unless the owner's files still give the same commit",
   ],
   [
-    "two calls commit the work of one job at once",
-    "one of them may be refused: the branch has moved, and the same call again finds all done",
+    "two opencodes, or two calls, commit, discard or tidy up one worktree at once",
+    "one does after the other: the second one commits or removes what is there then, or says that it has just been removed",
   ],
   [
     "a check does not end",

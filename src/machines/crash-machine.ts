@@ -6,7 +6,7 @@ import {
   type StopChild,
   type StopChildOutput,
 } from "./effects.ts"
-import { recordLimit, stopLimit } from "./job-machine.ts"
+import { recordLimit, stopLimit } from "./job-clock.ts"
 import type { JobRecord } from "./record.ts"
 
 export type CrashInput = {

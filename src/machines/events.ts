@@ -43,6 +43,8 @@ export type JobEvent =
   /** Default: `cancelled`. */
   | ({ type: "job.cancel"; reason: string; kind?: CancelKind | undefined } & At)
 
+export type EventOf<Type extends JobEvent["type"]> = Extract<JobEvent, { type: Type }>
+
 /** Why a job is cancelled: somebody does it, or it may spend no more. */
 export type CancelKind = "cancelled" | "budget"
 

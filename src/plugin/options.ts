@@ -176,6 +176,12 @@ function readFallbacks(given: object, problems: string[]): Record<string, string
     const fallbacks = right(models, others, `option "${name}"`)
       .flat()
       .flatMap((other, index) => right(modelName, other, `option "${name}[${index}]"`))
+      .filter((other, index, all) => {
+        if (other !== model && !all.slice(0, index).includes(other)) return true
+        const wanted = "it must list other models, each once"
+        problems.push(`option "${name}" names "${other}" again: ${wanted}; continuing without it`)
+        return false
+      })
     if (fallbacks.length === 0) return []
     return right(modelName, model, 'a model in option "fallback"').map((named) => [named, fallbacks])
   })

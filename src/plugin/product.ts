@@ -357,17 +357,18 @@ export function assemble({ directory, options, now = Date.now, ...settings }: As
     async stop(): Promise<void> {
       recovery.stop()
       endHolding()
-      endLeaving()
       dependents.stop()
       items.stop()
       deliveries.stop()
       budgets.stop()
       toasts.stop()
       endLog()
+      const left = endLeaving()
       const inspectorLeft = inspection.stop()
       troupe.stop()
       await Promise.all([
         store.drain(stopTimeout),
+        within(stopTimeout, left, () => undefined),
         within(stopTimeout, inspectorLeft, () => undefined),
         within(stopTimeout, terminal.end(), () => undefined),
         // The next instance looks for jobs once: one that came later would be nobody's.

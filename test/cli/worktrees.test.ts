@@ -79,7 +79,7 @@ describe("The list of worktrees", () => {
       await ada.make("auth", { hours: 80 }),
       await ada.make("clean", { hours: 3, description: `Fix ${"the parser ".repeat(10)}` }),
       await ada.make("a-very-long-name-of-a-job-for-a-terminal", { hours: 2 }),
-      await ada.make("half", { hours: 1 }),
+      await ada.make("half", { hours: 0.2 }),
       await ada.make("site", { repo: site }),
     ]
     const [auth, clean, long, half, other] = jobs
@@ -111,7 +111,7 @@ describe("The list of worktrees", () => {
     branch  troupe/89abcdef/a-very-long-name-of-a-job-for-a-terminal
     owner   ses_0123456789abcdef
     folder  <folder 2>
-  half                           1 h  1.5 MB  half made: nobody has worked in it
+  half                          12 m  1.5 MB  half made: nobody has worked in it
     branch  troupe/89abcdef/half
     owner   ses_0123456789abcdef
     folder  <folder 3>

@@ -152,6 +152,19 @@ describeBoth("agents_apply", ({ start, generation, tools }) => {
       await oc.callTool(owner, "agents_cancel", { all: true })
     })
 
+    test("where it is another owner's, whose work it may not throw away either", async () => {
+      const [owner, other] = [await oc.session(), await oc.session()]
+      await work(owner, "theirs", "echo theirs > theirs.txt")
+      expect((await apply(other, "theirs")).output).toBe(
+        'Nothing was applied.\ntheirs: there is no job "theirs"; agents_status shows all.',
+      )
+      const discard = () => oc.callTool(other, "agents_apply", { ids: ["theirs"], discard: true })
+      for (const { output } of [await discard(), await discard()])
+        expect(output).toContain('theirs: there is no job "theirs"')
+      expect(status()).toBe("")
+      expect((await apply(owner, "theirs")).output).toContain("Applied theirs")
+    })
+
     test("of a group whose jobs are still to come", async () => {
       const owner = await oc.session()
       model.on("find them", held("half").reply)

@@ -10,7 +10,7 @@ import {
 } from "../support/scripted-model.ts"
 import { scriptedProvider } from "../support/stage.ts"
 
-describeBoth("A job whose model cannot be had", ({ open, tools }) => {
+describeBoth("A job whose model cannot be had", ({ open, tools, generation }) => {
   let model: ScriptedModel
   let oc: AnyProject
 
@@ -21,8 +21,12 @@ describeBoth("A job whose model cannot be had", ({ open, tools }) => {
       plugin: { options: { notify: "never", fallback: { "fake/gone": ["fake/m2"] } } },
       config: {
         // One that is on hold would keep the others' jobs from starting.
-        provider: { ...scriptedProvider(model), late: scriptedProvider(model).fake },
-        enabled_providers: ["fake", "late"],
+        provider: {
+          ...scriptedProvider(model),
+          late: scriptedProvider(model).fake,
+          busy: scriptedProvider(model).fake,
+        },
+        enabled_providers: ["fake", "late", "busy"],
         permission: { "*": "allow", task: "ask" },
         agent: { gone: { mode: "subagent", description: "Its model is gone", model: "fake/gone" } },
       },
@@ -109,6 +113,17 @@ describeBoth("A job whose model cannot be had", ({ open, tools }) => {
       ).toHaveLength(1)
     })
 
+    test("five retries in a row have failed, and not before", async () => {
+      const busy = error(503, "Too busy", { "retry-after": "1" })
+      script("knock at the door", ...Array<Reply>(6).fill(busy))
+      const waited = await wait(await begin("knock at the door", { model: ["busy/m1", "fake/m2"] }))
+      expect(waited.output).toContain("knock at the door: by m2")
+      expect(jobOf(waited).attempts).toMatchObject([
+        { model: "busy/m1", error: { message: expect.stringContaining("Too busy") } },
+      ])
+      expect(requests("knock at the door").map(({ model }) => model)).toEqual([...Array(6).fill("m1"), "m2"])
+    })
+
     test("opencode does not have it, by the user's option", async () => {
       script("the model is gone")
       const waited = await wait(await begin("the model is gone", { agent: "gone", model: undefined }))
@@ -138,6 +153,45 @@ describeBoth("A job whose model cannot be had", ({ open, tools }) => {
       const waited = await wait(await begin("too odd"))
       expect(jobOf(waited)).toMatchObject({ state: "failed", model: "fake/m1" })
       expect(requests("too odd")).toHaveLength(1)
+    })
+
+    test("its context is too long", async () => {
+      const isAbout = ({ messages }: ModelRequest) => JSON.stringify(messages).includes("say it all")
+      script("say it all")
+      model.on(
+        (request) => isAbout(request) && request.model === "m1",
+        error(400, "This model's maximum context length is 200000 tokens"),
+      )
+      const job = jobOf(await wait(await begin("say it all")))
+      expect(job).toMatchObject({ state: "failed", error: { kind: "provider" }, model: "fake/m1" })
+      expect(job.error?.message).toContain(
+        generation === 1 ? "context exceeds model limit" : "maximum context length",
+      )
+      expect(model.requests.some((request) => isAbout(request) && request.model === "m2")).toBe(false)
+    })
+
+    test("its answer does not fit its schema, nor does the second", async () => {
+      const schema = { type: "object", required: ["n"] }
+      const answer: Reply = { type: "text", text: "none" }
+      script("count them", answer)
+      model.on(
+        ({ text, messages }) =>
+          text.includes("Answer again") && JSON.stringify(messages).includes("count them"),
+        answer,
+      )
+      const waited = await wait(await begin("count them", { schema }))
+      expect(jobOf(waited)).toMatchObject({ state: "failed", error: { kind: "schema" }, model: "fake/m1" })
+      expect(jobOf(waited).attempts).toBeUndefined()
+    })
+
+    test("somebody aborts it", async () => {
+      script("be aborted", held("half").reply)
+      const owner = await begin("be aborted")
+      const { session = "" } = await model.waitFor(({ text }) => text === "be aborted")
+      await oc.abort(session)
+      const job = jobOf(await wait(owner))
+      expect(job).toMatchObject({ state: "failed", model: "fake/m1", session })
+      expect(job.attempts).toBeUndefined()
     })
 
     test("it has changed something by then, and says so; a message has the next one go on", async () => {

@@ -4,7 +4,6 @@ import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobsOf } from "../support/jobs.ts"
 import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
-import { poll } from "../support/waiters.ts"
 
 describeBoth("A graph of jobs", ({ open, generation }) => {
   const file = generation === 1 ? "filePath" : "path"
@@ -68,6 +67,8 @@ describeBoth("A graph of jobs", ({ open, generation }) => {
     expect(states(jobsOf(outcome))).toEqual(["a: done", "b: done"])
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     const request = model.requests.findLast(({ text }) => text.includes("sum it up"))
+    // What is handed over, and the words around it.
+    expect(request?.text.length).toBeLessThan(30_000 + 1_000)
     const read = JSON.stringify(request?.messages.at(-1))
     expect(read.includes("the last word"), read.slice(0, 300)).toBe(true)
   })
@@ -113,6 +114,28 @@ describeBoth("A graph of jobs", ({ open, generation }) => {
     expect(children).toHaveLength(5)
   })
 
+  test("has 64 jobs for a longer list and names the items that are left, and none for an empty one, which is done", async () => {
+    const owner = await oc.session()
+    const items = Array.from({ length: 66 }, (_, index) => `n${index + 1}`)
+    model.on("count them", { type: "error", status: 400, body: "no" })
+    model.on("go on after nothing", { type: "text", text: "gone on" })
+    const outcome = await oc.callTool(owner, "agents_start", {
+      tasks: [
+        { id: "count", prompt: "count them" },
+        // Sixty-four answers would be the test's time.
+        { id: "all", prompt: "take {{item}}", each: items, needs: ["count"] },
+        { id: "none", prompt: "take {{item}}", each: [] },
+        { id: "after", prompt: "go on after nothing", needs: ["none"] },
+      ],
+      wait: true,
+    })
+    const of = (state: string) => jobsOf(outcome).flatMap((job) => (job.state === state ? [job.id] : []))
+    expect(of("done")).toEqual(["after"])
+    expect(of("failed")).toEqual(["count", ...items.slice(0, 64).map((_, index) => `all.${index + 1}`)])
+    expect(outcome.output).toContain("all: 64 items; left of 66: n65, n66.")
+    expect(outcome.output).toContain("none: nothing to do, as each is empty.")
+  })
+
   test("goes on where it had broken off, once a follow-up to the one that failed is done", async () => {
     const owner = await oc.session()
     model.on("stumble", { type: "error", status: 400, body: "no such thing" })
@@ -127,10 +150,10 @@ describeBoth("A graph of jobs", ({ open, generation }) => {
     })
     const sent = await oc.callTool(owner, "agents_send", { id: "a", message: "stand up" })
     expect(sent.output).toContain("Once it is done, these go on: b")
-    await poll("the end of b", async () => {
-      const { output } = await oc.callTool(owner, "agents_wait", { ids: ["b"] })
-      return output.includes('<job id="b" state="done"') ? output : undefined
-    })
+    const { output } = await oc.callTool(owner, "agents_wait", { ids: ["b"] })
+    expect(output).toMatch(
+      /<job id="b" state="done"[^>]* note="it ran again once what it needs was done">\nwalked\n/,
+    )
     const { text } = await model.waitFor(({ text }) => text.includes("walk on"))
     expect(text).toMatch(/stood up\n.*walk on$/s)
   })

@@ -165,6 +165,29 @@ describeBoth("The inspector", ({ start, generation, tools }) => {
     })
   })
 
+  test("the branch, the files and the check of a job in a worktree are there, from its own folder", async () => {
+    const owner = await opencode.session()
+    model.script("work apart", [
+      { type: "tool", calls: [tools.shell("echo apart > apart.txt")] },
+      { type: "text", text: "worked apart" },
+    ])
+    const check = { command: "cat apart.txt" }
+    const tasks = [{ id: "apart", prompt: "work apart", isolation: "worktree", check }]
+    const ended = await opencode.callTool(owner, "agents_start", { tasks, wait: true })
+    const { session, worktree } = jobOf(ended)
+    const [running] = await inspect(opencode)
+    const get = async (what: string) =>
+      (await fetch(`${running?.url}/api/jobs/${session}${what}`, { headers })).json()
+    expect(await get("")).toMatchObject({
+      state: "done",
+      worktree,
+      check: { ...check, exitCode: 0, rounds: 1, output: "apart" },
+    })
+    expect((await get("/files")).files).toMatchObject([
+      { path: "apart.txt", additions: 1, deletions: 0, diff: expect.stringContaining("+apart") },
+    ])
+  })
+
   test("a cancel on the page ends the child for real", async () => {
     const owner = await opencode.session()
     model.on("work to be stopped", held("begun").reply)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import type { AnyProject } from "../support/any-opencode.ts"
 import { describeBoth } from "../support/generations.ts"
 import { held, jobOf, jobsOf } from "../support/jobs.ts"
-import { type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
+import { type Reply, type ScriptedModel, startScriptedModel } from "../support/scripted-model.ts"
 import { scriptedProvider } from "../support/stage.ts"
 
 describeBoth("Providers", ({ open, titled }) => {
@@ -48,11 +48,16 @@ describeBoth("Providers", ({ open, titled }) => {
     expect(jobsOf(waited).map(({ state }) => state)).toEqual(Array(6).fill("done"))
   })
 
-  /** Starts a job that its provider tells to come back after so many seconds; returns when that is. */
-  async function toldLater(seconds: number, task: { prompt: string; model?: string }) {
+  const comeBackIn = (seconds: number): Reply => ({
+    type: "error",
+    status: 429,
+    headers: { "retry-after": `${seconds}` },
+  })
+
+  /** Starts a job that its provider does not answer at first; returns when opencode is to ask again. */
+  async function toldLater(reply: Reply, task: { prompt: string; model?: string }) {
     const owner = await oc.session()
-    const tooMany = { type: "error", status: 429, headers: { "retry-after": `${seconds}` } } as const
-    model.script(task.prompt, [tooMany, { type: "text", text: "at last" }])
+    model.script(task.prompt, [reply, { type: "text", text: "at last" }])
     const started = await oc.callTool(owner, "agents_start", { tasks: [{ id: "first", ...task }] })
     const { session } = jobOf(started)
     const told = await oc.events.waitFor("session.retrying", (event) => event.session === session)
@@ -60,7 +65,7 @@ describeBoth("Providers", ({ open, titled }) => {
   }
 
   test("that say later are on hold, for all owners; those of others go on, and tools say what is held until when", async () => {
-    const first = await toldLater(120, { prompt: "ask too much", model: "busy/m1" })
+    const first = await toldLater(comeBackIn(120), { prompt: "ask too much", model: "busy/m1" })
     const owner = await oc.session()
     const tasks = [
       { id: "held", prompt: "do it later", model: "busy/m2" },
@@ -88,12 +93,16 @@ describeBoth("Providers", ({ open, titled }) => {
     expect(requestOf("do it later")).toBeUndefined()
   })
 
-  test("get no further job before the time that they named, and then all that wait", async () => {
-    const first = await toldLater(3, { prompt: "come back" })
+  test.each<[string, Reply, string]>([
+    ["that they named", comeBackIn(3), "fake/m1"],
+    ["at which opencode tries again, though they named none", { type: "error", status: 503 }, "other/m1"],
+  ])("get no further job before the time %s, and then all that wait", async (when, reply, name) => {
+    const first = await toldLater(reply, { prompt: `come back ${when}`, model: name })
     const owner = await oc.session()
-    await oc.callTool(owner, "agents_start", { tasks: [{ id: "next", prompt: "be patient" }] })
+    const prompt = `be patient until the time ${when}`
+    await oc.callTool(owner, "agents_start", { tasks: [{ id: "next", prompt, model: name }] })
     expect(jobOf(await oc.callTool(owner, "agents_wait", {}))).toMatchObject({ state: "done" })
-    expect(requestOf("be patient")?.at).toBeGreaterThanOrEqual(first.until)
+    expect(requestOf(prompt)?.at).toBeGreaterThanOrEqual(first.until)
     expect(jobOf(await oc.callTool(first.owner, "agents_wait", {}))).toMatchObject({ state: "done" })
   })
 })

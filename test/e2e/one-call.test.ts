@@ -163,6 +163,23 @@ describeBoth("As few steps of the main agent as there can be", ({ open, titled }
       ).toEqual([false, true, true])
       await hasty.stop()
     })
+
+    test("is told of job by job where the option says so", async () => {
+      const each = await open({
+        model,
+        plugin: { options: { notify: "each", inspector: { enabled: false } } },
+      })
+      const owner = await each.session()
+      const { tasks, answer } = jobsFor(owner, "one", "other")
+      await each.callTool(owner, "agents_start", { tasks })
+      answer("one")
+      const first = await waitForNotification(owner, "the answer of one")
+      expect(first.text).not.toContain('id="other"')
+      answer("other")
+      const second = await waitForNotification(owner, "the answer of other")
+      expect(second.text).not.toContain("the answer of one")
+      await each.stop()
+    })
   })
 
   describe("An owner that may not start every agent", () => {

@@ -75,6 +75,39 @@ describeBoth("Refusals", ({ open, titled }) => {
       expect(model.requests.some(({ text }) => text === "bad")).toBe(false)
     })
 
+    test("starts the good ones of a graph, and says of each that could never begin why", async () => {
+      const started = await oc.callTool(owner, "agents_start", {
+        tasks: [
+          { id: "self", prompt: "bad", needs: ["self"] },
+          { id: "round", prompt: "bad", needs: ["about"] },
+          { id: "about", prompt: "bad", needs: ["round"] },
+          { id: "alone", prompt: "bad", needs: ["nobody"] },
+          { id: "behind", prompt: "bad", needs: ["alone"] },
+          { id: "same", prompt: "bad", each: ["a", "b"] },
+          { id: "shape", prompt: "bad", schema: { type: "thing" } },
+          { id: "other", prompt: "bad", model: ["fake/m1", "fake/m3"] },
+          { id: "twin", prompt: "good three" },
+          { id: "twin", prompt: "bad" },
+        ],
+        wait: true,
+      })
+      expect(jobsOf(started).map(({ id, state }) => [id, state])).toEqual([["twin", "done"]])
+      expect(started.output.split("\n").slice(0, -3)).toEqual([
+        "Refused: self: it needs itself",
+        "Refused: round: they need each other in a circle: round → about → round",
+        "Refused: about: they need each other in a circle: round → about → round",
+        expect.stringMatching(
+          /^Refused: alone: it needs nobody, which is no task of this call and no job of yours/,
+        ),
+        "Refused: behind: it needs alone, which was refused",
+        "Refused: same: tasks[5].prompt has no {{item}}: all jobs of its list would be asked the same",
+        expect.stringMatching(/^Refused: shape: tasks\[6\]\.schema\.type is "thing": /),
+        'Refused: other: no model "fake/m3"; available: fake/m1, fake/m2',
+        expect.stringMatching(/^Refused: twin: the id "twin" is taken/),
+      ])
+      expect(model.requests.some(({ text }) => text === "bad")).toBe(false)
+    })
+
     test("starts nothing where all are bad, and says so", async () => {
       const started = await oc.callTool(owner, "agents_start", {
         tasks: [{ prompt: "bad", agent: "wizard" }],
@@ -115,7 +148,7 @@ describeBoth("Refusals", ({ open, titled }) => {
       const seen = await oc.callTool(owner, "agents_status", { ids: ["ghost", "bystander"] })
       expect(seen.status).toBe("completed")
       expect(jobOf(seen)).toMatchObject({ id: "bystander", state: "prompting" })
-      expect(seen.output).toMatch(/Unknown: ghost \(your jobs: bystander, first, j3\)/)
+      expect(seen.output).toMatch(/Unknown: ghost \(your jobs: bystander, first, j3, twin\)/)
     })
 
     test("by a cancel", async () => {

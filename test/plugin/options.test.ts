@@ -161,6 +161,18 @@ describe("Options", () => {
     ])
   })
 
+  it("that name a model as its own fallback, or one twice, are taken without that", () => {
+    const { options, problems } = readOptions({
+      fallback: { "p/a": ["p/a"], "p/b": ["q/b", "p/b", "q/b", "p/b#high"] },
+    })
+    expect(options.fallback).toEqual({ "p/b": ["q/b", "p/b#high"] })
+    expect(problems).toEqual([
+      'option "fallback.p/a" names "p/a" again: it must list other models, each once; continuing without it',
+      'option "fallback.p/b" names "p/b" again: it must list other models, each once; continuing without it',
+      'option "fallback.p/b" names "q/b" again: it must list other models, each once; continuing without it',
+    ])
+  })
+
   it.each([[null], [["p/a"]], ["p/a"]])("that name no fallbacks at all are the default: %o", (fallback) => {
     const { options, problems } = readOptions({ fallback })
     expect(options.fallback).toEqual({})

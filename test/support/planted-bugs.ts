@@ -96,11 +96,23 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       ],
       suites: ["test/plugin/tools/apply.test.ts"],
     },
+    {
+      what: "an interrupted apply that could not be undone as a whole is ended without a word",
+      file: "src/plugin/worktrees/apply/apply.ts",
+      edits: [{ from: "onRecovered(await recoverApply(journal))", to: "void (await recoverApply(journal))" }],
+      suites: ["test/plugin/tools/apply.test.ts"],
+    },
   ],
   "Done means proven, and no answer is checked twice": [
     {
+      what: "a message that becomes a follow-up as it is sent has its check run unasked",
+      file: "src/plugin/children/messenger.ts",
+      edits: [{ from: "    await call?.assureCheck()\n", to: "" }],
+      suites: ["test/plugin/tools/checks.test.ts"],
+    },
+    {
       what: "a job is done whose check has not passed",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [
         { from: "passed: (_, { exitCode }: CheckOutput) => exitCode === 0,", to: "passed: () => true," },
       ],
@@ -121,7 +133,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "time that people took counts where their child answers without waiting for them",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-clock.ts",
       edits: [
         {
           from: "if (deadlineAt === undefined) return remainingMs",
@@ -216,7 +228,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a job whose need breaks while its session is made leaves that unstored",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [
         {
           from: `context.session !== "" && context.ending !== undefined`,
@@ -440,7 +452,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
   "A late answer overwrites an end": [
     {
       what: "a later decision takes the place of the first",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [{ from: "context.ending ? {} : { ending,", to: "false ? {} : { ending," }],
       suites: [jobTests],
     },
@@ -1002,7 +1014,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "it runs again when the first of several tools has ended",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [
         {
           from: "      tools: ({ context }, { call }: { call: string }) => context.tools.filter((each) => each !== call),",
@@ -1019,7 +1031,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the idle clock of a retry starts at once",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [{ from: "context.job.idleMs + pauseOf(event)", to: "context.job.idleMs" }],
       suites: [machineRaces, jobTests],
     },
@@ -1048,7 +1060,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the time that people take is the job's",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [
         {
           from: "      remainingMs: remainingAt(context, at),\n      deadlineAt: undefined,\n      idleAt: undefined,\n      waitingSince",
@@ -1447,7 +1459,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a job that a budget has ended does not say so",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-ending.ts",
       edits: [
         { from: "error: { kind, message: bounded", to: `error: { kind: "cancelled", message: bounded` },
       ],
@@ -1671,7 +1683,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
   "A job moves on to its next model when it should not, or not as a whole": [
     {
       what: "a job is repeated although its child has changed something",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [
         { from: "changed }: LeaveChildOutput) => changed.length > 0", to: "}: LeaveChildOutput) => false" },
       ],
@@ -1693,8 +1705,8 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "the model of a subagent moves the job of its parent",
-      file: "src/machines/job-machine.ts",
-      edits: [{ from: "hasFallback(context) && !isSubagents && (", to: "hasFallback(context) && (" }],
+      file: "src/machines/job-fallbacks.ts",
+      edits: [{ from: "!isSubagents && (", to: "(" }],
       suites: [fallbackTests, fallbackMachineTests],
     },
     {
@@ -1710,13 +1722,13 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "a job goes on with its next model in the slot of the one before",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-fallbacks.ts",
       edits: [{ from: "slotAt: job.model === context.job.model ? at : undefined", to: "slotAt: at" }],
       suites: [fallbackMachineTests, fallbackRaces],
     },
     {
       what: "the total clock stands where a job moves on, and begins anew",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-setup.ts",
       edits: [
         { from: "      failure,\n      remainingMs: remainingAt(context, at),\n", to: "      failure,\n" },
       ],
@@ -1831,7 +1843,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     },
     {
       what: "an answer that does not fit is lost",
-      file: "src/machines/job-machine.ts",
+      file: "src/machines/job-answer.ts",
       edits: [{ from: `error === undefined || error.kind === "schema"`, to: "error === undefined" }],
       suites: [schemaTests],
     },

@@ -94,6 +94,20 @@ describe("/troupe", () => {
   it.each<[string, ShownJob, string, string[]]>([
     ["runs", job, "half", ["Prompt: Look", "Written so far: half"]],
     ["has just begun", job, "", ["Prompt: Look", "Written so far: (nothing yet)"]],
+    [
+      "is retried",
+      {
+        ...job,
+        phase: "retrying",
+        retry: { attempt: 3, reason: "429", next: new Date(2026, 0, 2, 14, 3, 20).getTime() },
+      },
+      "",
+      [
+        "Prompt: Look",
+        "Retrying: attempt 3 failed: 429\nnext attempt at 2026-01-02 14:03:20",
+        "Written so far: (nothing yet)",
+      ],
+    ],
     ["is done", { ...job, state: "done", endedAt: 2 }, "fine", ["Prompt: Look", "Result: fine"]],
     [
       "has timed out",

@@ -3,17 +3,17 @@ import { holdingsWords } from "../../plugin/worktrees/holdings.ts"
 import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
 import { visibleLine } from "../../util/visible.ts"
 
-/** `just now`, `5 min ago`. */
+/** `just now`, `5 m ago`. */
 export function sinceOf(at: number, now: number): string {
   const age = ageOf(at, now)
   return age === "just now" ? age : `${age} ago`
 }
 
-/** `just now`, `5 min`, `3 h`, `12 d`. */
+/** `just now`, `5 m`, `3 h`, `12 d`. */
 export function ageOf(at: number, now: number): string {
   const minutes = Math.floor((now - at) / 60_000)
   if (minutes < 1) return "just now"
-  if (minutes < 60) return `${minutes} min`
+  if (minutes < 60) return `${minutes} m`
   const hours = Math.floor(minutes / 60)
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`
 }

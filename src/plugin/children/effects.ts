@@ -30,7 +30,7 @@ const abortTimeout = 2_000
 const textTimeout = 2_000
 /** Longest wait for what a child has used, which its events have told too. Milliseconds. */
 const usageTimeout = 1_500
-/** Pauses before an abort that opencode did not take is tried again, and how often it is tried: for a minute. */
+/** Pauses before what opencode did not do is tried again, and how often an abort is tried: for a minute. */
 const pauses = { firstMs: 250, lastMs: 32_000 }
 const mostAttempts = 9
 
@@ -287,9 +287,10 @@ export function childEffects(options: EffectsOptions): ChildEffects {
 
   /** opencode loads a directory before it answers: many at once take longer than an answer should. */
   async function offeredIn(directory: string, signal: AbortSignal): Promise<Result<Offer>> {
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       const offer = await host.offeredIn(directory)
       if (offer.ok || !offer.error.isInDoubt || signal.aborted) return offer
+      await pause(attempt)
     }
   }
 
@@ -308,7 +309,7 @@ export function childEffects(options: EffectsOptions): ChildEffects {
         warn({ message: complaint, variant: "error" })
         return
       }
-      await new Promise((resolve) => setTimeout(resolve, backoff(attempt, pauses)).unref())
+      await pause(attempt)
     }
   }
 
@@ -321,6 +322,9 @@ export function childEffects(options: EffectsOptions): ChildEffects {
     return { text, usage }
   }
 }
+
+const pause = (attempt: number) =>
+  new Promise((resolve) => setTimeout(resolve, backoff(attempt, pauses)).unref())
 
 const uncommitted = ({ directory }: Worktree, thrown: unknown) =>
   `what it did could not be committed, and is in ${directory}: ${wordsOf(thrown)}`

@@ -23,10 +23,13 @@ export function holdAgainOnChange({ host, records, store }: HeldAgainOptions): (
   const over = new AbortController()
   /** One after the other, as each adds to the rules that are there. */
   let held = Promise.resolve()
-  host.onAgentsChanged?.(() => {
+  const end = host.onAgentsChanged?.(() => {
     held = held.then(holdAll)
   })
-  return () => over.abort()
+  return () => {
+    end?.()
+    over.abort()
+  }
 
   /** Until it is done, or what is under way by then is none of them. */
   async function holdAll(): Promise<void> {

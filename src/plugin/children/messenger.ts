@@ -45,7 +45,10 @@ export type Messenger = {
   reach(record: JobRecord): Promise<void>
 }
 
-type Sender = Pick<ToolCall, "place" | "agent">
+type Sender = Pick<ToolCall, "place" | "agent"> & {
+  /** Before the job runs again and is checked again. Rejects where that is not permitted. */
+  assureCheck(): Promise<void>
+}
 
 /** Longest wait for a follow-up to be stored. Milliseconds. */
 const saveTimeout = 5_000
@@ -162,6 +165,7 @@ export function createMessenger({
     if (record.session === "") {
       throw new Error(`${record.id} never had a session to continue in; start a new job. Nothing was sent.`)
     }
+    await call?.assureCheck()
     const stored = await store.read(record.session)
     // One that stands for others has nobody to tell: it looks again what has become of them.
     if (stored?.each)

@@ -86,8 +86,11 @@ export type Host = {
   offeredIn(directory: string): Promise<Result<Offer>>
   /** Whether opencode has loaded this directory in this process, and reads its configuration no more, or as it changes. */
   hasLoaded(directory: string): boolean
-  /** Hears whenever `agents` may answer otherwise than before. Not there where they stay as opencode has begun with. */
-  onAgentsChanged?: (listener: () => void) => void
+  /**
+   * Hears whenever `agents` may answer otherwise than before; returns what ends that. Not there where they stay as
+   * opencode has begun with.
+   */
+  onAgentsChanged?: (listener: () => void) => () => void
   models(session: string): Promise<Result<HostModel[]>>
   /** Not there where opencode lets plugins show none. */
   toast?: (toast: Toast) => Promise<Result<unknown>>

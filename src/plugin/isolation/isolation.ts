@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import type { JobInput } from "../../machines/events.ts"
 import type { JobRecord, Worktree } from "../../machines/record.ts"
 import type { Host } from "../host/port.ts"
-import type { Prepared } from "../worktrees/apply/apply.ts"
+import type { ApplyRequest, Prepared } from "../worktrees/apply/apply.ts"
 import type { Work } from "../worktrees/apply/plan.ts"
 import type { Recovered } from "../worktrees/apply/recover.ts"
 import type { FileDiff } from "../worktrees/diff.ts"
@@ -14,6 +14,8 @@ import { createWorktrees, type Worktrees } from "../worktrees/worktrees.ts"
 
 /** A worktree whose job's work is all committed on its branch. */
 export type SealedWorktree = Worktree & { commit: string }
+
+type ApplyCall = Pick<ApplyRequest, "onRecovered"> & { signal?: AbortSignal }
 
 type Job = Pick<JobRecord, "owner" | "id" | "description" | "worktree">
 type NewJob = Pick<JobInput, "owner" | "id"> & Partial<Pick<JobInput, "description">>
@@ -193,17 +195,19 @@ export class Isolation {
   }
 
   /** What applying jobs to their owner's files would do. */
-  async prepareApply(owner: string, jobs: readonly Work[], signal?: AbortSignal): Promise<Prepared> {
-    return this.#worktrees.prepareApply(
-      { directory: await this.#directoryOf(owner), owner, jobs },
-      { signal },
-    )
+  async prepareApply(
+    owner: string,
+    jobs: readonly Work[],
+    { signal, onRecovered }: ApplyCall = {},
+  ): Promise<Prepared> {
+    const directory = await this.#directoryOf(owner)
+    return this.#worktrees.prepareApply({ directory, owner, jobs, onRecovered }, { signal })
   }
 
   /** Whether its owner's files have all that a job has changed. Where git cannot tell, they have not. */
-  async isApplied(owner: string, work: Work, signal?: AbortSignal): Promise<boolean> {
+  async isApplied(owner: string, work: Work, call?: ApplyCall): Promise<boolean> {
     try {
-      const prepared = await this.prepareApply(owner, [work], signal)
+      const prepared = await this.prepareApply(owner, [work], call)
       return prepared.type === "ready" && prepared.files.length === 0
     } catch (error) {
       if (error instanceof WorktreeError && error.kind !== "interrupted") return false

@@ -12,14 +12,23 @@ export type LeaveAtEndOptions = {
 
 /**
  * Notes beside the worktree of each job that it has ended: whoever tidies has no opencode to ask. Returns what ends
- * that.
+ * that, once all has been noted.
  */
-export function leaveAtEnd({ host, records, isolation }: LeaveAtEndOptions): () => void {
-  return records.subscribe((record, before) => {
+export function leaveAtEnd({ host, records, isolation }: LeaveAtEndOptions): () => Promise<unknown> {
+  const notes = new Set<Promise<void>>()
+  const end = records.subscribe((record, before) => {
     const { worktree, id } = record
     if (!worktree || !hasEnded(record) || (before && hasEnded(before))) return
-    void isolation.leave(worktree).catch((thrown) => {
-      void host.log("warn", `could not note that ${id} has left ${worktree.directory}: ${wordsOf(thrown)}`)
-    })
+    const noted = isolation
+      .leave(worktree)
+      .catch((thrown) => {
+        void host.log("warn", `could not note that ${id} has left ${worktree.directory}: ${wordsOf(thrown)}`)
+      })
+      .finally(() => notes.delete(noted))
+    notes.add(noted)
   })
+  return () => {
+    end()
+    return Promise.all(notes)
+  }
 }

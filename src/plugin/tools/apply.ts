@@ -1,8 +1,10 @@
 import { hasEnded, type JobRecord, type Worktree } from "../../machines/record.ts"
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
+import { recoveredWords } from "../isolation/recovered-words.ts"
 import { shortcomingOf } from "../records/words.ts"
 import { wordsOf } from "../util/error-words.ts"
 import type { Refusal } from "../worktrees/apply/apply.ts"
+import type { Recovered } from "../worktrees/apply/recover.ts"
 import { wayBack } from "../worktrees/way-back.ts"
 import { ApplyArguments, readArguments } from "./arguments.ts"
 import { discarder } from "./discard.ts"
@@ -39,7 +41,28 @@ export function applyTool() {
         return refusal(records, [{ id: record.id, reason: wordsOf(error) }], isDiscard)
       }
     }
-    return isDiscard ? discard(services, isolated, call) : bring(services, isolated, call)
+    return withRecovered((onRecovered) =>
+      isDiscard
+        ? discard(services, isolated, call, onRecovered)
+        : bring(services, isolated, call, onRecovered),
+    )
+  }
+}
+
+/** What an earlier call had begun and is ended now is said whatever comes of this one. */
+async function withRecovered(
+  act: (onRecovered: (recovered: Recovered) => void) => Promise<ToolAnswer>,
+): Promise<ToolAnswer> {
+  const found: string[] = []
+  const said = (words: string) => [...found.map((each) => `Before this, ${each}.`), words].join("\n")
+  try {
+    const answer = await act((recovered) => {
+      const words = recoveredWords(recovered)
+      if (words !== undefined) found.push(words)
+    })
+    return { ...answer, output: said(answer.output) }
+  } catch (error) {
+    throw found.length > 0 ? new Error(said(wordsOf(error))) : error
   }
 }
 
@@ -79,11 +102,16 @@ function refusal(records: JobRecord[], refused: readonly Refused[], isDiscard: b
   }
 }
 
-async function bring(services: Services, isolated: readonly Isolated[], call: ToolCall): Promise<ToolAnswer> {
+async function bring(
+  services: Services,
+  isolated: readonly Isolated[],
+  call: ToolCall,
+  onRecovered: (recovered: Recovered) => void,
+): Promise<ToolAnswer> {
   const records = isolated.map(({ record }) => record)
   const { signal } = call
   const works = isolated.map(({ record: { id }, worktree: { base, commit } }) => ({ id, base, commit }))
-  const prepared = await services.isolation.prepareApply(call.place.session, works, signal)
+  const prepared = await services.isolation.prepareApply(call.place.session, works, { signal, onRecovered })
   if (prepared.type === "refused") {
     const refused = prepared.refusals.map((each) => ({ id: each.id, reason: obstacleIn(isolated, each) }))
     return refusal(records, refused, false)

@@ -1,5 +1,6 @@
 import type { ToolAnswer, ToolCall } from "../host/port.ts"
 import { wordsOf } from "../util/error-words.ts"
+import type { Recovered } from "../worktrees/apply/recover.ts"
 import { worktreesCommand } from "../worktrees/command.ts"
 import type { Discard } from "../worktrees/discard.ts"
 import type { Holdings } from "../worktrees/holdings.ts"
@@ -20,6 +21,7 @@ export function discarder() {
     { isolation }: Services,
     isolated: readonly Isolated[],
     call: ToolCall,
+    onRecovered: (recovered: Recovered) => void,
   ): Promise<ToolAnswer> => {
     const { place, signal } = call
     const removals = []
@@ -29,7 +31,8 @@ export function discarder() {
       const removal = await isolation.prepareDiscard(record, worktree)
       removals.push({ record, removal })
       const { base, commit } = worktree
-      const isApplied = await isolation.isApplied(place.session, { id: record.id, base, commit }, signal)
+      const work = { id: record.id, base, commit }
+      const isApplied = await isolation.isApplied(place.session, work, { signal, onRecovered })
       const words = lossOf(isApplied ? { ...removal.loss, commits: 0, files: 0 } : removal.loss)
       if (words.length === 0) continue
       losing.push(removal)

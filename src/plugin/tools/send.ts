@@ -41,8 +41,12 @@ async function handOver(services: Services, { id, message }: Sent, call: ToolCal
   // What has nowhere to go needs nobody's permission.
   await services.messenger.reach(record)
   if (record.session !== "") await askToDirect(record, call)
-  if (hasEnded(record)) await askToCheck(current(services.troupe, [record]), call)
-  const words = await services.messenger.send(record, message, call)
+  let asked: Promise<void> | undefined
+  /** Once, whether it has ended by now or does so just as it is told. */
+  const assureCheck = () => (asked ??= askToCheck(current(services.troupe, [record]), call))
+  if (hasEnded(record)) await assureCheck()
+  const { place, agent } = call
+  const words = await services.messenger.send(record, message, { place, agent, assureCheck })
   const waiting = hasEnded(record) ? failedBy(services.troupe.records.of(owner), id) : []
   const others = waiting.length > 0 ? [`Once it is done, these go on: ${listed(waiting, 20)}`] : []
   const latest = services.troupe.records.get(owner, id) ?? record
@@ -64,7 +68,8 @@ async function jobToSendTo(
   if (known) return known
   await services.starts.announcedAndOver(owner, signal, "jobs")
   const found = await foundAnew(services, owner, () => find(services, owner, [id]))
-  return found.known[0]
+  // A list of items is no job that could be told something.
+  return found.known.find((record) => record.id === id)
 }
 
 /** The owner may have another agent now than when it started the job, one that may not direct this one. */

@@ -38,15 +38,32 @@ export type Services = {
 /** Jobs of an owner, and the asked ids that it has no job of. */
 export type Found = { known: JobRecord[]; unknown: string[] }
 
-/** The owner's jobs of these ids, in the order asked; a group comes with the jobs that it stands for. */
+/**
+ * The owner's jobs of these ids, in the order asked. A group comes with the jobs that it stands for, and the id of a
+ * list of items, which is no job itself, is that of all its jobs.
+ */
 export function find({ troupe }: Services, owner: string, ids: readonly string[]): Found {
-  const asked = [...new Set(ids)].map((id) => ({ id, record: troupe.records.get(owner, id) }))
+  const { records } = troupe
+  const asked = [...new Set(ids)].map((id) => {
+    const record = records.get(owner, id)
+    return { id, jobs: record ? [record] : jobsOfList(records, owner, id) }
+  })
   return {
     known: current(
       troupe,
-      asked.flatMap(({ record }) => record ?? []),
+      asked.flatMap(({ jobs }) => jobs),
     ),
-    unknown: asked.flatMap(({ id, record }) => (record ? [] : id)),
+    unknown: asked.flatMap(({ id, jobs }) => (jobs.length > 0 ? [] : id)),
+  }
+}
+
+/** The jobs that a list of items has become; none where there is no such list. */
+export function jobsOfList(records: Troupe["records"], owner: string, list: string): JobRecord[] {
+  const found: JobRecord[] = []
+  for (;;) {
+    const record = records.get(owner, `${list}.${found.length + 1}`)
+    if (!record) return found
+    found.push(record)
   }
 }
 

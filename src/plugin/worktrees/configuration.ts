@@ -132,19 +132,25 @@ async function removeInstalled(git: Git, made: Made, folders: readonly Name[], c
 async function placesOf(git: Git, made: Made, directory: string, call: Call): Promise<Name[]> {
   const places = foldersTo(made.root, directory).flatMap((each) => read.map((name) => posix.join(each, name)))
   const links = await linksIn(git, made, call)
+  const targets = new Map<string, string>()
   // One that is found may lead on.
   for (const place of places) {
     for (const [name, id] of links) {
       if ((!isIn(name, place) && !isIn(place, name)) || places.length > mostPlaces) continue
-      const { stdout } = await git({ store: made.commonDir }, ["cat-file", "blob", id], call)
-      const target = stdout.toString("latin1")
+      const target = targets.get(id) ?? (await textOf(git, made, id, call))
+      targets.set(id, target)
       const end = isIn(place, name) ? place.slice(name.length) : ""
       const led = posix.join(posix.dirname(name), target, end)
-      const isOutside = target.startsWith("/") || led === ".." || led.startsWith("../")
-      if (!isOutside && !places.some((each) => isIn(led, each))) places.push(led)
+      // One that leads out by its steps is a place that git finds nothing in.
+      if (!target.startsWith("/") && !places.some((each) => isIn(led, each))) places.push(led)
     }
   }
   return places
+}
+
+async function textOf(git: Git, { commonDir }: Made, blob: string, call: Call): Promise<string> {
+  const { stdout } = await git({ store: commonDir }, ["cat-file", "blob", blob], call)
+  return stdout.toString("latin1")
 }
 
 /** The user's own, with the blob that says where each leads. */

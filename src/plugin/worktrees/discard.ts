@@ -4,8 +4,9 @@ import { hasChanged, isThere, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
 import { namesIn, shownName } from "./names.ts"
-import type { Made } from "./note.ts"
+import { type Made, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
 export type Discard = {
@@ -18,7 +19,7 @@ export type Discard = {
   loss: Holdings
   /**
    * Removes the worktree and its branch.
-   * @throws WorktreeError, `changed` where more would be lost by now than was said
+   * @throws WorktreeError, `changed` where more would be lost by now than was said, `gone` where another was quicker
    */
   remove(call?: Call): Promise<void>
 }
@@ -42,12 +43,21 @@ export async function prepareDiscard(
     project: made.project,
     files: (await changedNames(git, made, call)).map(shownName),
     loss,
-    async remove(call) {
-      if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss)) throw hasChanged(root)
-      await requireOwn(git, made, call)
-      await removeWorktree(git, root, made, loss.commit)
-    },
+    remove: (call) =>
+      inTurn(root, async () => {
+        await requireSame(made)
+        if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss)) throw hasChanged(root)
+        await requireOwn(git, made, call)
+        await removeWorktree(git, root, made, loss.commit)
+      }),
   }
+}
+
+/** By now it may have been removed, and another one made under its name. */
+async function requireSame({ root, madeAt }: Made): Promise<void> {
+  const note = await readNote(root)
+  if (!note) throw new WorktreeError("gone", `${root} has just been removed`, "there is nothing left to do")
+  if (note.madeAt !== madeAt) throw hasChanged(root)
 }
 
 /** git itself must know this folder as a worktree, and nobody else may stand on its branch. */

@@ -5,6 +5,7 @@ import { hasChanged, isThere, noteFile, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { measured } from "./measured.ts"
 import { madeNote, type Note } from "./note.ts"
+import { inTurn } from "./turns.ts"
 
 export type ForgottenDiscard = {
   /** How many are in it. Nobody can tell which of them are a job's work. */
@@ -38,12 +39,13 @@ export async function prepareForgotten(git: Git, root: string): Promise<Forgotte
   const { files } = await measured(root)
   return {
     files,
-    async remove() {
-      await requireForgotten(git, root)
-      if ((await measured(root)).files !== files) throw hasChanged(root)
-      await rm(root, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
-      await rm(noteFile(root), { force: true })
-    },
+    remove: () =>
+      inTurn(root, async () => {
+        await requireForgotten(git, root)
+        if ((await measured(root)).files !== files) throw hasChanged(root)
+        await rm(root, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+        await rm(noteFile(root), { force: true })
+      }),
   }
 }
 

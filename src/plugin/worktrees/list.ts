@@ -73,7 +73,10 @@ export async function listWorktrees(git: Git, folder: string, call: Call = {}): 
   const processes = await processesIn(roots)
   const found = await eachLimited(roots, together, async (root) => {
     const note = await readNote(root)
-    return note ? [await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })] : []
+    if (!note) return []
+    const listed = await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })
+    // What is just being removed cannot be looked at.
+    return (await readNote(root)) ? [listed] : []
   })
   return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown }
 }

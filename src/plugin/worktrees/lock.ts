@@ -1,9 +1,8 @@
-import { randomUUID } from "node:crypto"
-import { readFile, rename, rm } from "node:fs/promises"
+import { rm } from "node:fs/promises"
 import { shared } from "../util/process-wide.ts"
 import { WorktreeError } from "./errors.ts"
 import { type Inhabitant, lives, thisProcess } from "./inhabitants.ts"
-import { claimWhole } from "./whole-file.ts"
+import { claimWhole, readWhole, writeWhole } from "./whole-file.ts"
 
 /** Those of this process: one of its pid that is not among them was left by an earlier process. */
 const held = shared("locks of worktrees", () => new Set<string>())
@@ -11,13 +10,24 @@ const held = shared("locks of worktrees", () => new Set<string>())
 /** Between two looks whether a lock is free. Milliseconds. */
 const pauseMs = 20
 
+type Waiting = {
+  /** How long to wait for it, milliseconds. Default: not at all. */
+  waitMs?: number
+  /** Ends the waiting; what is done under the lock has to heed it itself. */
+  signal?: AbortSignal | undefined
+}
+
 /**
  * Runs `act` while nobody else on this machine holds the lock. A process that is gone holds none.
- * @param waitMs how long to wait for it, milliseconds. Default: not at all
  * @throws WorktreeError, `locked`, where somebody else does
  */
-export async function withLock<T>(file: string, act: () => Promise<T>, waitMs = 0): Promise<T> {
+export async function withLock<T>(
+  file: string,
+  act: () => Promise<T>,
+  { waitMs = 0, signal }: Waiting = {},
+): Promise<T> {
   for (const end = Date.now() + waitMs; !(await take(file)); ) {
+    if (signal?.aborted) throw isInterrupted()
     if (Date.now() >= end) throw isHeld()
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
@@ -31,34 +41,46 @@ export async function withLock<T>(file: string, act: () => Promise<T>, waitMs = 
 async function take(file: string): Promise<boolean> {
   if (held.has(file)) return false
   held.add(file)
+  let isTaken = false
   try {
-    const own = await thisProcess()
-    while (!(await claimWhole(file, written(own)))) {
-      const holder = await holderIn(file)
-      const { pid, start } = read(holder)
-      if (pid !== own.pid && (await lives({ pid, start }))) {
-        held.delete(file)
-        return false
-      }
-      await removeLeft(file, holder)
-    }
-    return true
-  } catch (error) {
-    held.delete(file)
-    throw error
+    isTaken = await claim(file, await thisProcess())
+    return isTaken
+  } finally {
+    if (!isTaken) held.delete(file)
   }
 }
 
-/** Of all that find it left behind, one alone moves it aside; what another has put there meanwhile goes back. */
-async function removeLeft(file: string, holder: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}`
-  try {
-    await rename(file, aside)
-  } catch {
-    return
+async function claim(file: string, own: Inhabitant): Promise<boolean> {
+  while (!(await claimWhole(file, written(own)))) {
+    const state = await stateOf(file, own)
+    if (state !== "free") return state === "left" && takeOver(file, own)
   }
-  if ((await holderIn(aside)) === holder) await rm(aside, { force: true })
-  else await rename(aside, file)
+  return true
+}
+
+/**
+ * Puts an own lock in the place of one that was left behind. Only who holds the lock beside it does that, and looks once
+ * more then: what another one has just taken over is never taken away. That lock may have been left behind itself.
+ */
+async function takeOver(file: string, own: Inhabitant): Promise<boolean> {
+  const beside = `${file}.takeover`
+  if (!(await claim(beside, own))) return false
+  try {
+    if ((await stateOf(file, own)) === "left") {
+      await writeWhole(file, written(own))
+      return true
+    }
+  } finally {
+    await rm(beside, { force: true })
+  }
+  return claim(file, own)
+}
+
+async function stateOf(file: string, own: Inhabitant): Promise<"free" | "held" | "left"> {
+  const holder = await readWhole(file)
+  if (holder === undefined) return "free"
+  const { pid, start } = read(holder)
+  return pid !== own.pid && (await lives({ pid, start })) ? "held" : "left"
 }
 
 const written = ({ pid, start }: Inhabitant) => (start === undefined ? `${pid}` : `${pid} ${start}`)
@@ -68,12 +90,12 @@ function read(holder: string): Inhabitant {
   return { pid: Number(pid), ...(start.length > 0 && { start: start.join(" ") }) }
 }
 
-/** As it stands there, whatever it is where something else than `take` wrote it. */
-const holderIn = (file: string) => readFile(file, "utf8").catch(() => "")
-
 const isHeld = () =>
   new WorktreeError(
     "locked",
-    "another job's work is being made or applied in this project",
+    "work of a job is just being made, applied or removed there",
     "try again once that has ended",
   )
+
+const isInterrupted = () =>
+  new WorktreeError("interrupted", "the wait for another job's work was interrupted", "try again")

@@ -12,6 +12,7 @@ import { claimNote, type Made, madeNote, type Note, readNote, writeNote } from "
 import { removeWorktree } from "./removal.ts"
 import { type Repository, repositoryAt } from "./repository.ts"
 import { snapshotOf } from "./snapshot.ts"
+import { inTurn } from "./turns.ts"
 
 export type MakeRequest = {
   /** Where the owner works. */
@@ -29,15 +30,14 @@ export type MadeWorktree = {
   directory: string
   branch: string
   base: string
-  /** Repositories within the owner's one that it does not track, and which are missing in the worktree. */
-  leftOut: string[]
 }
 
 /** How many names are tried. */
 const mostNames = 100
 
 /**
- * Makes a worktree on a branch of its own, with all that is in the owner's: changed and untracked files too.
+ * Makes a worktree on a branch of its own, with all that is in the owner's: changed and untracked files too. What git
+ * does not look into stays behind: files that it ignores, and repositories that lie within.
  * @throws WorktreeError, and nothing is left behind then
  */
 export async function makeWorktree(
@@ -49,7 +49,7 @@ export async function makeWorktree(
   const repository = await repositoryAt(git, { directory, folder: await findFolder(folder) }, call)
   const ours = folderOf(await makeFolder(folder), repository.commonDir)
   await mkdir(ours, { recursive: true, mode: 0o700 })
-  const { commit: base, leftOut } = await snapshotOf(git, repository, ours, call)
+  const { commit: base } = await snapshotOf(git, repository, ours, call)
   const origin = await originFor(git, folder, repository, base, call)
   const note: Omit<Note, "branch"> = {
     state: "making",
@@ -70,13 +70,13 @@ export async function makeWorktree(
     await withLock(
       join(ours, "adding"),
       () => git(repository.where, args, { ...call, limitMs: fileLimitMs }),
-      fileLimitMs,
+      { waitMs: fileLimitMs, signal },
     )
     const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)
     const child = join(root, repository.below)
     await mkdir(child, { recursive: true })
     await writeNote(root, { ...note, branch, state: "made", gitDir: await realpath(text) })
-    return { directory: child, branch, base, leftOut }
+    return { directory: child, branch, base }
   } catch (error) {
     await removeWorktree(git, root, { ...note, branch }, base).catch(() => {})
     throw error
@@ -134,7 +134,13 @@ const isTaken = (root: string) => lstat(root).then(Boolean, () => false)
 
 /** What a process that was killed while it made a worktree has left. Nobody has been in there. */
 async function removeHalfMade(git: Git, root: string): Promise<void> {
-  const note = await readNote(root)
-  if (note?.state !== "making" || (await lives(note))) return
-  await removeWorktree(git, root, note, note.base).catch(() => {})
+  const halfMade = async () => {
+    const note = await readNote(root)
+    return note?.state === "making" && !(await lives(note)) ? note : undefined
+  }
+  if (!(await halfMade())) return
+  await inTurn(root, async () => {
+    const note = await halfMade()
+    if (note) await removeWorktree(git, root, note, note.base)
+  }).catch(() => {})
 }

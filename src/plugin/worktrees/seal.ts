@@ -7,7 +7,6 @@ import { writeCommit } from "./commit.ts"
 import { WorktreeError } from "./errors.ts"
 import { isThere } from "./folder.ts"
 import type { Call, Git, Where } from "./git.ts"
-import { shownName } from "./names.ts"
 import type { Made } from "./note.ts"
 import { commitAt } from "./repository.ts"
 import { copyIndex, withScratch } from "./scratch.ts"
@@ -16,8 +15,6 @@ import { statusOf, treeOf } from "./working-tree.ts"
 export type Sealed = Numbers & {
   /** The end of the job's branch, with all that its worktree holds. */
   commit: string
-  /** Repositories that the child has made in its worktree: what they hold is in no commit, only in the worktree. */
-  leftOut: string[]
 }
 
 /** What git keeps of a merge, a rebase or the like that is under way. */
@@ -37,7 +34,8 @@ const underWay = [
 
 /**
  * Commits what the child has not committed, on the job's branch, and has the worktree stand on that branch. A commit
- * that the child made elsewhere, detached or on a branch of its own, becomes part of it. The same again changes nothing.
+ * that the child made elsewhere, detached or on a branch of its own, becomes part of it. What repositories hold that the
+ * child has made is in no commit, only in the worktree. The same again changes nothing.
  */
 export async function sealWorktree(git: Git, made: Made, message: string, call: Call = {}): Promise<Sealed> {
   const where = inWorktree(made)
@@ -53,7 +51,7 @@ export async function sealWorktree(git: Git, made: Made, message: string, call: 
     return end.id
   })
   const numbers = await numbersBetween(git, store, (await startOf(git, made, call)).tree, commit, call)
-  return { commit, ...numbers, leftOut: status.nested.map(shownName) }
+  return { commit, ...numbers }
 }
 
 /** Somebody has removed the worktree: what is on its branch is all there is. */
@@ -72,7 +70,7 @@ async function sealedWithoutFiles(
     )
   }
   const { tree } = await startOf(git, made, call)
-  return { commit: tip, ...(await numbersBetween(git, { store: commonDir }, tree, tip, call)), leftOut: [] }
+  return { commit: tip, ...(await numbersBetween(git, { store: commonDir }, tree, tip, call)) }
 }
 
 /** The commit that the branch is to end with. */

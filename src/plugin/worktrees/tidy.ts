@@ -8,9 +8,11 @@ import { removeLeftovers } from "./leftovers.ts"
 import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
 import { type Note, readNote } from "./note.ts"
 import { removeWorktree } from "./removal.ts"
+import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
 export type Tidied = {
+  /** By this call, or by somebody else meanwhile. */
   removed: Listed[]
   kept: Kept[]
   /** What was to be removed and could not be. */
@@ -36,11 +38,15 @@ export async function tidyWorktrees(
   const tidied: Tidied = { removed: [], kept: [], failed: [] }
   for (const worktree of (await listWorktrees(git, folder, call)).worktrees) {
     try {
-      const why = (await reasonToKeep(worktree, isUsed)) ?? (await remove(git, worktree, call))
+      const reason = await reasonToKeep(worktree, isUsed)
+      const why = await inTurn(worktree.directory, () => whyStays(git, worktree, reason, call), lookLimitMs)
       if (why === undefined) tidied.removed.push(worktree)
       else tidied.kept.push({ worktree, why })
     } catch (error) {
-      tidied.failed.push({ worktree, why: fileFailure(error).message })
+      // With the last one, the folder goes in which a turn is waited for.
+      if (await readNote(worktree.directory))
+        tidied.failed.push({ worktree, why: fileFailure(error).message })
+      else tidied.removed.push(worktree)
     }
   }
   // Only where a person asks for it: as opencode starts, its first jobs may just be about to use them.
@@ -61,12 +67,18 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   return undefined
 }
 
-/** Looks once more: time has passed. @returns why it stays */
-async function remove(git: Git, worktree: Listed, call: Call): Promise<string | undefined> {
+/** Removes it where there is no reason to keep it. Looks once more: time has passed. @returns why it stays */
+async function whyStays(
+  git: Git,
+  worktree: Listed,
+  reason: string | undefined,
+  call: Call,
+): Promise<string | undefined> {
   const { directory, base } = worktree
   const note = await readNote(directory)
-  if (note && (await hasBegun(note, worktree))) return `process ${note.pid} has just begun to use it`
-  if (note && note.state !== "made") {
+  if (!note || reason !== undefined) return note && reason
+  if (await hasBegun(note, worktree)) return `process ${note.pid} has just begun to use it`
+  if (note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
     await removeWorktree(git, directory, note, tip)

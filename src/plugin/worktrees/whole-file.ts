@@ -1,7 +1,23 @@
 import { randomUUID } from "node:crypto"
-import { link, open, rename, rm } from "node:fs/promises"
+import { link, open, readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { codeOf } from "./errors.ts"
+import { codeOf, WorktreeError } from "./errors.ts"
+
+/** Nothing where there is none. @throws WorktreeError where a folder is in its place */
+export async function readWhole(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8")
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === "ENOENT") return undefined
+    if (code !== "EISDIR") throw error
+    throw new WorktreeError(
+      "failed",
+      `${file} is a folder where opencode-troupe keeps a file`,
+      "move it elsewhere and try again",
+    )
+  }
+}
 
 /** Replaces a file at once: nobody ever reads half of it. */
 export const writeWhole = (file: string, text: string): Promise<void> =>

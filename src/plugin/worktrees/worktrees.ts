@@ -20,6 +20,7 @@ import { type Made, type Note, readNote, writeNote } from "./note.ts"
 import { type Sealed, sealWorktree } from "./seal.ts"
 import { startFrom } from "./start-from.ts"
 import { type IsUsed, type Tidied, tidyWorktrees } from "./tidy.ts"
+import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
 /**
@@ -106,20 +107,28 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     make: (request) => inWords(() => makeWorktree(git, at, request)),
     enter: (directory) =>
       inWords(async () => {
-        const { root, endedAt: _endedAt, ...note } = await find(directory, {}, ["made", "moving"])
-        await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
+        const { root } = await find(directory, {}, ["made", "moving"])
+        await inTurn(root, async () => {
+          const { root: _, endedAt: _endedAt, ...note } = await find(root, {}, ["made", "moving"])
+          await writeNote(root, { ...note, start: undefined, ...(await thisProcess()) })
+        })
       }),
     leave: (directory) =>
       inWords(async () => {
         const root = rootOf(await findFolder(at), resolve(directory))
-        const note = await readNote(root)
-        if (note?.pid !== process.pid || note.endedAt !== undefined) return
-        await writeNote(root, { ...note, endedAt: Date.now() })
+        if (!(await readNote(root))) return
+        await inTurn(root, async () => {
+          const note = await readNote(root)
+          if (note?.pid !== process.pid || note.endedAt !== undefined) return
+          await writeNote(root, { ...note, endedAt: Date.now() })
+        })
       }),
     startFrom: (directory, commit, { origin, ...call } = {}) =>
       inWords(async () => {
         const root = rootOf(await makeFolder(at), resolve(directory))
-        return startFrom(git, { root, directory, commit, ...(origin && { origin }) }, call)
+        return inTurn(root, () =>
+          startFrom(git, { root, directory, commit, ...(origin && { origin }) }, call),
+        )
       }),
     assureConfiguration: (directory, { job, commit }, call) =>
       inWords(async () => {
@@ -136,10 +145,13 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
       }),
     seal: (directory, message, call) =>
       inWords(async () => {
-        const { root, state, base } = await find(directory, call, ["made", "moving"])
-        // Its job has failed before its child was asked.
-        if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
-        return sealWorktree(git, await find(root, call), message, call)
+        const { root } = await find(directory, call, ["made", "moving"])
+        return inTurn(root, async () => {
+          const { state, base } = await find(root, call, ["made", "moving"])
+          // Its job has failed before its child was asked.
+          if (state === "moving") await startFrom(git, { root, directory, commit: base }, call)
+          return sealWorktree(git, await find(root, call), message, call)
+        })
       }),
     changedFiles: (directory, call) =>
       inWords(async () => (await changedNames(git, await find(directory, call), call)).map(shownName)),

@@ -1,4 +1,5 @@
 import { descriptionOf } from "../../machines/description.ts"
+import { clockTime } from "../../machines/durations.ts"
 import { hasEnded, type ShownJob } from "../jobs.ts"
 import type { Terminal } from "../terminal.ts"
 import { answer } from "./answer.ts"
@@ -110,6 +111,7 @@ function pageOf(
       ...modelParts(job),
       ...worktreeParts(job),
       ...checkParts(job),
+      ...retryParts(job),
       ...reason,
       written,
     ],
@@ -167,6 +169,14 @@ function checkParts({ check, phase }: ShownJob): Page["parts"] {
   const how = exitCode === undefined ? "did not end by itself" : end
   const last = rounds === 0 ? `${command}: has not run yet` : `${command}: ${how} in round ${rounds}`
   return [{ title: "Check", text: phase === "checking" ? [checkingWords(check), last].join("\n") : last }]
+}
+
+/** Why nothing more is written for a while. */
+function retryParts({ retry, phase }: ShownJob): Page["parts"] {
+  if (phase !== "retrying" || !retry) return []
+  const { attempt, reason, next } = retry
+  const until = `next attempt at ${clockTime(next, Date.now())}`
+  return [{ title: "Retrying", text: `attempt ${attempt} failed: ${reason}\n${until}` }]
 }
 
 const capital = (words: string) => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`

@@ -81,7 +81,7 @@ describe("finding the way", () => {
     await page.getByRole("link", { name: "all", exact: true }).click()
     await old.waitFor()
     expect(new URL(page.url()).searchParams.get("span")).toBe("all")
-    await page.getByRole("link", { name: "5 min" }).click()
+    await page.getByRole("link", { name: "5 m", exact: true }).click()
     await old.waitFor({ state: "detached" })
     await page.goBack()
     await old.waitFor()

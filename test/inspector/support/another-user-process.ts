@@ -32,6 +32,12 @@ const attacks = {
     return Promise.all(files.map((file) => outcome(() => readFile(file, "utf8"))))
   },
 
+  /** Processes, and the group that one leads. */
+  signal: (pid: string) =>
+    Promise.all(
+      [Number(pid), -Number(pid)].map((each) => outcome(async () => void process.kill(each, "SIGSTOP"))),
+    ),
+
   /** The status and the text of the answer. */
   ask: async (url: string, method: string, authorization: string, body: string) => {
     const { origin, pathname, search } = new URL(url)

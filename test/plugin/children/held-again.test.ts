@@ -17,6 +17,7 @@ async function newChild() {
   const { host, call } = testServices({
     onAgentsChanged(listener) {
       change = listener
+      return () => {}
     },
   })
   const { jobs } = await call("agents_start", { tasks: [{ prompt: "work" }] })
@@ -75,10 +76,11 @@ test("A child whose job has ended keeps its rules", async () => {
 
 /** The children of two owners, of which the one may not edit; one of them has no session yet. */
 function newChildren() {
-  let change = () => {}
+  const listeners = new Set<() => void>()
   const host = hostDouble({
     onAgentsChanged(listener) {
-      change = listener
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
   })
   const sessions = [
@@ -100,8 +102,9 @@ function newChildren() {
   return {
     host,
     stop,
+    listeners,
     change: async () => {
-      change()
+      for (const tell of listeners) tell()
       await vi.advanceTimersByTimeAsync(0)
     },
     rulesOf: (session: string) => host.sessions.get(session)?.permission ?? [],
@@ -151,12 +154,13 @@ test("That one of several could not be held is told, whichever it is", async () 
 })
 
 test("Nobody is held any more once the plugin stops", async () => {
-  const { host, change, stop } = newChildren()
+  const { host, change, stop, listeners } = newChildren()
   const asked = vi.fn(async () => failed("busy"))
   host.agents = asked
   await change()
   const before = asked.mock.calls.length
   stop()
+  expect(listeners.size).toBe(0)
   await vi.advanceTimersByTimeAsync(60_000)
   expect(asked).toHaveBeenCalledTimes(before)
 })

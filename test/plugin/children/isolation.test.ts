@@ -1,9 +1,9 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { WorktreeError } from "../../../src/plugin/worktrees/errors.ts"
 import { failed, ok, okAgents } from "../support/host-double.ts"
-import { isolatedServices } from "../support/isolated.ts"
+import { gitDone, isolatedServices } from "../support/isolated.ts"
 import { agentOf } from "../support/opencode-data.ts"
 import { filesIn, writeAll } from "../worktrees/support/repository.ts"
 
@@ -29,7 +29,7 @@ describe("A job in a worktree of its own", () => {
     await start({ id: "one", prompt: "do one", isolation: "worktree", check: { command } })
     await start({ id: "two", prompt: "do two", isolation: "worktree" })
     const ended = finish("one", { "a.txt": "of one\n" })
-    await vi.waitUntil(() => recordOf("one")?.phase === "checking")
+    await gitDone(() => recordOf("one")?.phase === "checking")
     const { commit } = recordOf("one")?.worktree ?? {}
     await finish("two", { "a.txt": "of two\n", "b.txt": "of two\n" })
     writeFileSync(gate, "")
@@ -128,8 +128,10 @@ describe("A job in a worktree of its own", () => {
       { ok: false as const, error: { message: "no answer", isInDoubt: true } },
       { ok: false as const, error: { message: "no answer", isInDoubt: true } },
     ]
+    const asked: number[] = []
     const { begin, finish, recordOf } = isolatedServices({
       offeredIn: async () => {
+        asked.push(performance.now())
         const agents = okAgents(agentOf("general"))
         return answers.shift() ?? (agents.ok ? ok({ agents: agents.value }) : agents)
       },
@@ -137,6 +139,10 @@ describe("A job in a worktree of its own", () => {
     await begin("one")
     await finish("one")
     expect([recordOf("one")?.state, answers]).toEqual(["done", []])
+    // However fast it answers, it is given time. A timer may be early by a millisecond.
+    const [first = 0, second = 0, third = 0] = asked
+    expect(second - first).toBeGreaterThan(240)
+    expect(third - second).toBeGreaterThan(490)
   })
 
   it("is never asked where opencode says that it cannot load the worktree", async () => {
@@ -173,14 +179,18 @@ describe("A job in a worktree of its own", () => {
 
 describe("A job that starts from another's end", () => {
   it("is asked once that has ended, and has all that it did", async () => {
-    const { start, finish, directoryOf, recordOf } = isolatedServices()
-    await start(
+    const { start, finish, directoryOf, recordOf, host } = isolatedServices()
+    const { output } = await start(
       { id: "one", prompt: "do one", isolation: "worktree" },
-      { id: "two", prompt: "do two", isolation: { from: "one" } },
+      { id: "two", prompt: "do two, after {{one}}", isolation: { from: "one" } },
     )
+    expect(output).toBe("Started: one, two. Carry on; agents_wait returns their results.")
     expect(recordOf("two")?.needs).toEqual([{ id: "one", on: "done" }])
-    await finish("one", { "a.txt": "of one\n" })
+    await finish("one", { "a.txt": "of one\n" }, "what one did")
     await finish("two", { "b.txt": "of two\n" })
+    expect(host.prompts.at(-1)?.prompt.text).toMatch(
+      /^do two, after <result-\w+ job="one" state="done">\nwhat one did\n/m,
+    )
     expect(filesIn(directoryOf("two"))).toMatchObject({ "a.txt": "644 of one\n", "b.txt": "644 of two\n" })
     expect(recordOf("two")?.worktree).toMatchObject({ base: recordOf("one")?.worktree?.commit, files: 1 })
   })
@@ -191,13 +201,40 @@ describe("A job that starts from another's end", () => {
     [
       "that stands for several",
       [{ id: "other", prompt: "{{item}}", each: ["x", "y"], isolation: "worktree" }],
-      "other has no worktree of its own to start from",
+      "other stands for several jobs: name one of them, such as other.1\n",
+    ],
+    [
+      "that stands for items which another one is still to find",
+      [
+        { id: "find", prompt: "find", schema: { type: "array", items: { type: "string" } } },
+        { id: "other", prompt: "{{item}}", each: { from: "find" }, isolation: "worktree" },
+      ],
+      "other stands for several jobs: name one of them, such as other.1, with a later call\n",
     ],
   ])("is refused for one %s", async (_, others, words) => {
     const { start, recordOf } = isolatedServices()
     const { output } = await start(...others, { id: "two", prompt: "do two", isolation: { from: "other" } })
-    expect(output).toContain(words)
+    expect(`${output}\n`).toContain(words)
     expect(recordOf("two")).toBeUndefined()
+  })
+
+  it("may start from one item of a list, of its own call or an earlier one, but not from all of them", async () => {
+    const { start, finish, directoryOf, recordOf } = isolatedServices()
+    const from = (id: string, job: string) => ({ id, prompt: `do ${id}`, isolation: { from: job } })
+    await start(
+      { id: "other", prompt: "do other {{item}}", each: ["x", "y"], isolation: "worktree" },
+      from("two", "other.2"),
+    )
+    await finish("other.1", { "a.txt": "of x\n" })
+    await finish("other.2", { "a.txt": "of y\n" })
+    await finish("two", { "b.txt": "of two\n" })
+    expect(filesIn(directoryOf("two"))).toMatchObject({ "a.txt": "644 of y\n" })
+    const { output } = await start(from("three", "other.1"), from("four", "other"))
+    expect(output).toContain(
+      "Refused: four: other stands for several jobs: name one of them, such as other.1",
+    )
+    await finish("three")
+    expect(recordOf("three")?.worktree?.base).toBe(recordOf("other.1")?.worktree?.commit)
   })
 
   it("is refused for a job of an earlier call without a worktree", async () => {

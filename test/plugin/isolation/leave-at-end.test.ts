@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs"
 import { describe, expect, it, vi } from "vitest"
+import { gate } from "../../support/gate.ts"
 import { isolatedServices } from "../support/isolated.ts"
 import type { TestRepository } from "../worktrees/support/repository.ts"
 
@@ -38,4 +39,22 @@ describe("While its opencode runs, the worktree of a job that has changed nothin
     await noted(repo, isOver)
     expect((await repo.worktrees.tidy()).removed).toMatchObject([{ job: "one", description: "do one" }])
   })
+})
+
+it("A plugin has stopped once the ends of its jobs are noted: it writes nothing afterwards", async () => {
+  const stopping = gate<void>()
+  let isNoted = false
+  const { begin, finish, stop } = isolatedServices({}, ({ leave }) => ({
+    async leave(directory) {
+      await stopping.passed
+      await leave(directory)
+      isNoted = true
+    },
+  }))
+  await begin("one")
+  await finish("one")
+  const stopped = stop()
+  stopping.open()
+  await stopped
+  expect(isNoted).toBe(true)
 })

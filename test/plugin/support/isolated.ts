@@ -8,7 +8,7 @@ import { sessionOf } from "./opencode-data.ts"
 import { type CallOptions, testServices } from "./services.ts"
 
 /** Until this holds, however long git takes. */
-const gitDone = (holds: () => boolean) => vi.waitUntil(holds, { timeout: 25_000, interval: 5 })
+export const gitDone = (holds: () => boolean) => vi.waitUntil(holds, { timeout: 25_000, interval: 5 })
 
 /** The product for an owner who works in a real repository. `through` stands between the product and its worktrees. */
 export function isolatedServices(

@@ -1,11 +1,17 @@
 import { rmSync } from "node:fs"
+import { mkdir, realpath } from "node:fs/promises"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { StartPermission } from "../../../src/plugin/host/port.ts"
+import { type Content, contentAt } from "../../../src/plugin/worktrees/apply/content.ts"
+import { writeJournal } from "../../../src/plugin/worktrees/apply/journal.ts"
+import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
+import { pathOf } from "../../../src/plugin/worktrees/names.ts"
 import { failed } from "../support/host-double.ts"
 import { isolatedServices } from "../support/isolated.ts"
 import { testServices } from "../support/services.ts"
-import { filesIn, writeAll } from "../worktrees/support/repository.ts"
+import { until } from "../support/until.ts"
+import { filesIn, type TestRepository, writeAll } from "../worktrees/support/repository.ts"
 
 describe("agents_apply", () => {
   it("brings what jobs did into their owner's files, says how to tidy up, and asks for these files first", async () => {
@@ -50,6 +56,19 @@ describe("agents_apply", () => {
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n")
   })
 
+  it("brings all jobs of a list by its id", async () => {
+    const { start, finish, apply, discard, repo, isThere } = isolatedServices()
+    await start({ id: "try", prompt: "do try {{item}}", each: ["x", "y"], isolation: "worktree" })
+    await finish("try.1", { "a.txt": "of x\n" })
+    await finish("try.2", { "b.txt": "of y\n" })
+    expect((await apply(["try"])).output).toContain(
+      "Applied try.1, try.2: 2 files, not committed: a.txt, b.txt.",
+    )
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of x\n", "b.txt": "644 of y\n" })
+    expect((await discard("try")).output).toMatch(/^Discarded try\.1.*\nDiscarded try\.2/)
+    expect(["try.1", "try.2"].map(isThere)).toEqual([false, false])
+  })
+
   it("has all that a job did on its branch, though somebody has removed its worktree", async () => {
     const { begin, finish, apply, directoryOf, repo } = isolatedServices()
     await begin("one")
@@ -84,6 +103,52 @@ describe("agents_apply", () => {
       "Nothing was applied.\ntwo: in conflict: a.txt, to which one was applied before: " +
         "commit that and then merge troupe/owner/two by hand.",
     )
+  })
+
+  describe("of which an earlier call was interrupted, and a person has changed a file since", () => {
+    /** As a crash leaves it: `b.txt` was written, and is of a person by now; `new.txt` was written. */
+    async function interrupt({ path, folder, git }: TestRepository): Promise<void> {
+      const ours = folderOf(await realpath(folder), await realpath(git("rev-parse", "--absolute-git-dir")))
+      const journal = applyFolderOf(ours, path)
+      await mkdir(join(journal, "old"), { recursive: true })
+      writeAll(path, { "b.txt": "2\n", "new.txt": "2\n" })
+      const after = await contentAt(pathOf(path, "b.txt"))
+      const before: Content = { type: "none" }
+      const steps = ["b.txt", "new.txt"].map((name) => ({ name, before, after, beside: `.${name}` }))
+      await writeJournal(journal, { root: path, steps, folders: [], ledger: { left: [], jobs: [] } })
+      writeAll(path, { "b.txt": "of a person\n" })
+    }
+    const said =
+      "Before this, an agents_apply that was interrupted has been undone, but for files that somebody has changed " +
+      'since, which stay as they are: "b.txt"; see with git diff whether they are as you want them.\n'
+
+    it("names the file, whatever comes of the call", async () => {
+      const { begin, finish, apply, discard, repo } = isolatedServices()
+      await begin("one")
+      await finish("one", { "a.txt": "of one\n" })
+      await interrupt(repo)
+      expect((await discard("one")).output).toContain(`${said}Nothing was discarded yet.`)
+      await interrupt(repo)
+      expect((await apply(["one"])).output).toContain(`${said}Applied one: 1 file, not committed: a.txt.`)
+      await interrupt(repo)
+      expect((await apply(["one"])).output).toContain(`${said}Nothing to apply:`)
+      expect((await apply(["one"])).output).not.toContain("Before this")
+      expect(filesIn(repo.path)).toEqual({ "a.txt": "644 of one\n", "b.txt": "644 of a person\n" })
+    })
+
+    it("names it too where that was while the call waited for a permission, and then failed", async () => {
+      const { begin, finish, apply, repo } = isolatedServices()
+      await begin("one")
+      await finish("one", { "a.txt": "of one\n" })
+      const askToEdit = async () => {
+        await interrupt(repo)
+        writeAll(repo.path, { "a.txt": "of a person\n" })
+        return { type: "granted" } as const
+      }
+      await expect(apply(["one"], { askToEdit })).rejects.toThrow(
+        `${said}files were changed meanwhile: "a.txt"; apply again`,
+      )
+    })
   })
 
   it("says so where a job has changed nothing", async () => {
@@ -179,6 +244,66 @@ describe("agents_apply", () => {
     expect(filesIn(repo.path)["a.txt"]).toBe("644 1\n2\n3\n4\nfive\n")
   })
 
+  it("brings what all jobs of a group did", async () => {
+    const { start, finish, apply, discard, host, isThere, repo } = isolatedServices()
+    const schema = { type: "array", items: { type: "string" } }
+    const paint = { id: "paint", prompt: "paint {{item}}", each: { from: "find" }, isolation: "worktree" }
+    await start({ id: "find", prompt: "find them", schema }, paint)
+    await until(() => host.prompts.length > 0)
+    host.prompts[0]?.answer('["a", "b"]')
+    for (const id of ["paint.1", "paint.2"]) await finish(id, { [`${id}.txt`]: "painted\n" })
+    expect((await apply(["paint"])).output).toContain(
+      "Applied paint.1, paint.2: 2 files, not committed: paint.1.txt, paint.2.txt.\n",
+    )
+    expect(filesIn(repo.path)).toMatchObject({
+      "paint.1.txt": "644 painted\n",
+      "paint.2.txt": "644 painted\n",
+    })
+    expect((await discard("paint")).title).toBe("2 discarded")
+    expect(["paint.1", "paint.2"].map(isThere)).toEqual([false, false])
+  })
+
+  it("names the first of many files, and has the beginning of their list in its metadata", async () => {
+    const { begin, finish, apply } = isolatedServices()
+    await begin("one")
+    const names = Array.from({ length: 201 }, (_, index) => `many/${String(index).padStart(3, "0")}.txt`)
+    await finish("one", Object.fromEntries(names.map((name) => [name, "1\n"])))
+    const { title, output, metadata } = await apply(["one"])
+    expect(title).toBe("201 files applied")
+    expect(output).toContain("Applied one: 201 files, not committed: many/000.txt, ")
+    expect(output).toContain("many/018.txt, many/019.txt and 181 more.\n")
+    expect(metadata.files).toEqual(names.slice(0, 200))
+  })
+
+  it("says why where it cannot be known what a job did, and then applies none", async () => {
+    let isFull = false
+    const { begin, finish, apply, repo } = isolatedServices({}, (worktrees) => ({
+      seal: (directory, message, call) =>
+        isFull && directory.endsWith("two")
+          ? Promise.reject(new Error("the disk is full"))
+          : worktrees.seal(directory, message, call),
+    }))
+    for (const id of ["one", "two"]) await begin(id)
+    for (const id of ["one", "two"]) await finish(id, { [`${id}.txt`]: "1\n" })
+    isFull = true
+    expect(await apply(["one", "two"])).toMatchObject({
+      title: "nothing applied",
+      output: "Nothing was applied.\ntwo: the disk is full.",
+      metadata: { refused: [{ id: "two", reason: "the disk is full" }] },
+    })
+    expect(filesIn(repo.path)).not.toHaveProperty("one.txt")
+  })
+
+  it("applies a job though it cannot be told which repositories it has made", async () => {
+    const { begin, finish, apply, repo } = isolatedServices({}, () => ({
+      prepareDiscard: () => Promise.reject(new Error("git did not end within 10 s")),
+    }))
+    await begin("one")
+    await finish("one", { "a.txt": "2\n" })
+    expect((await apply(["one"])).title).toBe("1 file applied")
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 2\n")
+  })
+
   it.each([
     [{ type: "denied" }, '"build" may not edit these files'],
     [{ type: "rejected" }, "the user refused"],
@@ -244,6 +369,39 @@ describe("agents_apply with discard", () => {
     expect([(await discard("one")).output, isThere("one")]).toEqual(["Discarded one.", false])
   })
 
+  it("says what else would be lost that is in no commit, and takes the permission to edit that too", async () => {
+    const { begin, finish, apply, call, recordOf } = isolatedServices({}, (worktrees) => ({
+      async prepareDiscard(request, call) {
+        const prepared = await worktrees.prepareDiscard(request, call)
+        const beside = { uncommitted: ["half.txt"], repositories: ["sub"], ignored: ["out/"] }
+        return { ...prepared, loss: { ...prepared.loss, ...beside } }
+      },
+    }))
+    await begin("one")
+    await finish("one", { "a.txt": "of one\n" })
+    await apply(["one"])
+    const asked: unknown[] = []
+    const discard = () =>
+      call(
+        "agents_apply",
+        { ids: ["one"], discard: true },
+        {
+          askToEdit: async (_, files) => {
+            asked.push(files)
+            return { type: "rejected" }
+          },
+        },
+      )
+    const { branch, commit } = recordOf("one")?.worktree ?? {}
+    expect((await discard()).output.split("\n")).toContain(
+      `one (${branch}, ${commit}): in no commit: half.txt, repositories made in it: sub, ignored by git: out/`,
+    )
+    expect((await discard()).output).toMatch(
+      /^Nothing was discarded: the user refused\. A person can do it: /,
+    )
+    expect(asked).toEqual([["a.txt", "half.txt", "sub", "out/"]])
+  })
+
   it("says which have gone and which could not, where one could not", async () => {
     const { begin, finish, discard, isThere } = isolatedServices({}, (worktrees) => ({
       async prepareDiscard(request, call) {
@@ -256,8 +414,9 @@ describe("agents_apply with discard", () => {
       await begin(id)
       await finish(id)
     }
-    const { title, output } = await discard("one", "two", "three")
+    const { title, output, metadata } = await discard("one", "two", "three")
     expect(title).toBe("2 discarded")
+    expect(metadata.refused).toEqual([{ id: "two", reason: "there is no space left" }])
     expect(output.split("\n")).toEqual([
       "Discarded one.",
       "Not discarded: two: there is no space left.",

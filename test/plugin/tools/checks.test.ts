@@ -119,6 +119,39 @@ describe("A follow-up, whose answer is checked like the first", () => {
     expect(host.prompts.length).toBe(1)
   })
 
+  it.each<[string, StartPermission, string]>([
+    ["is asked for", { type: "granted" }, "a: Run 2 started; agents_wait returns its result."],
+    [
+      "is not sent where that is refused",
+      { type: "rejected" },
+      'the user refused its check "true". Nothing was sent.',
+    ],
+  ])("that a message becomes whose job ends as it is sent %s", async (_, permission, ends) => {
+    const { call, start, finish } = isolatedServices()
+    await start({ id: "a", prompt: "a", isolation: "worktree", check: { command: "true" } })
+    const asked: string[] = []
+    const sent = call(
+      "agents_send",
+      { id: "a", message: "go on" },
+      {
+        ask: async () => {
+          await finish("a")
+          return { type: "granted" }
+        },
+        askToRun: async (command) => {
+          asked.push(command)
+          return permission
+        },
+      },
+    )
+    const end = await sent.then(
+      ({ title }) => title,
+      ({ message }) => message,
+    )
+    expect(asked).toEqual(["true"])
+    expect(end).toBe(ends)
+  })
+
   it("asks for nothing where there is no check", async () => {
     const { send, asked } = await done()
     await send({ type: "denied" })

@@ -615,6 +615,23 @@ describe("A task for each of some items", () => {
     ])
   })
 
+  it("is waited for, looked at and cancelled as a whole by its id, but told nothing: it is no job itself", async () => {
+    const { start, call, answer } = services()
+    await start(each("files", ["x", "y"]), task("other"))
+    const idsIn = ({ jobs }: { jobs: { id: string }[] }) => jobs.map(({ id }) => id)
+    expect(idsIn(await call("agents_status", { ids: ["files"] }))).toEqual(["files.1", "files.2"])
+    const waiting = call("agents_wait", { ids: ["files", "files.1"], until: "any" })
+    await answer("files.2", "of y")
+    expect(idsIn(await waiting)).toEqual(["files.1", "files.2"])
+    const { output } = await call("agents_send", { id: "files", message: "go on" })
+    expect(output).toBe("Unknown: files (your jobs: files.1, files.2, other)")
+    const cancelled = await call("agents_cancel", { ids: ["files"] })
+    expect(cancelled.jobs.map(({ id, state }) => `${id} ${state}`)).toEqual([
+      "files.1 cancelled",
+      "files.2 done",
+    ])
+  })
+
   it("puts all of its results where the prompt of another names its id", async () => {
     const { start, textFor, answer } = services()
     await start(each("files", ["x", "y"]), { id: "all", prompt: "Sum up {{files}}!", needs: ["files"] })
@@ -1083,12 +1100,33 @@ describe("A task for each item of another job's structured result", () => {
     ["from itself", [files({ each: { from: "files" } })], "files: it needs itself"],
     [
       "from many",
-      [{ id: "scan", prompt: "{{item}}", each: ["x"], schema: list }, files()],
-      "files: scan has no schema, so no list",
+      [{ id: "scan", prompt: "{{item}}", each: ["x"] }, files()],
+      "files: scan stands for several jobs: name one of them, such as scan.1\n",
+    ],
+    [
+      "from many that are still to be found",
+      [
+        { id: "all", prompt: "all", schema: list },
+        { ...scan, prompt: "{{item}}", each: { from: "all" } },
+        files(),
+      ],
+      "files: scan stands for several jobs: name one of them, such as scan.1, with a later call\n",
     ],
   ])("is refused %s", async (_, tasks, words) => {
     const { start } = services()
-    expect((await start(...tasks)).output).toContain(`Refused: ${words}`)
+    expect(`${(await start(...tasks)).output}\n`).toContain(`Refused: ${words}`)
+  })
+
+  it("may take them from one item of a list in the same call", async () => {
+    const { start, answer, textFor } = services()
+    const { output } = await start(
+      { ...scan, prompt: "scan {{item}}", each: ["x", "y"] },
+      files({ each: { from: "scan.2", path: "files" } }),
+    )
+    expect(output).toContain("Started: scan.1, scan.2, files.")
+    await answer("scan.2", found("f"))
+    await settle()
+    expect(textFor("files.1")).toContain("read f")
   })
 
   it("waits for a job of an earlier call that is still at work", async () => {

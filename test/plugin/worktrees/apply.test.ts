@@ -1,8 +1,19 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
+import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import {
   contents,
@@ -35,14 +46,33 @@ async function apply(repo: TestRepository, ...jobs: Job[]): Promise<string[]> {
   return prepared.files
 }
 
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
 const refusals = (prepared: Prepared) => (prepared.type === "refused" ? prepared.refusals : [])
 
 describe("Applying a job", () => {
+  it("leaves closed to others what the owner has closed to them", async () => {
+    const repo = testRepository()
+    repo.commit({ "secret.txt": "1\n", "secret.sh": "1\n", "open.txt": "1\n" })
+    for (const name of ["secret.txt", "secret.sh"]) chmodSync(join(repo.path, name), 0o600)
+    chmodSync(join(repo.path, "open.txt"), 0o644)
+    const done = await job(repo, "a", (at) => {
+      writeAll(at, { "secret.txt": "2\n", "secret.sh": "2\n", "open.txt": "2\n" })
+      chmodSync(join(at, "secret.sh"), 0o755)
+    })
+    await apply(repo, done)
+    expect(["secret.txt", "secret.sh", "open.txt"].map((name) => modeOf(join(repo.path, name)))).toEqual([
+      "600",
+      "700",
+      "644",
+    ])
+  })
+
   it("gives the owner all that it did, and touches neither index, nor HEAD, nor stash, nor hooks", async () => {
     const repo = testRepository()
     repo.commit({
       "a.txt": "1\n",
-      "gone/b.txt": "1\n",
+      "gone/deep/b.txt": "1\n",
       "run.sh": "x\n",
       "file-or-folder": "x\n",
       "folder/x": "x\n",
@@ -63,6 +93,7 @@ describe("Applying a job", () => {
     )
     const files = await apply(repo, done)
     expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
+    expect(existsSync(join(repo.path, "gone"))).toBe(false)
     expect(
       contents(repo.path, (name) => !name.startsWith(".git") || /^\.git\/objects(\/|$)/.test(name)),
     ).toEqual(before)
@@ -100,7 +131,7 @@ describe("Applying a job", () => {
     expect(filesIn(repo.path)).toEqual(filesIn(done.directory))
   })
 
-  it("changes such files also with a job that has started from the end of another one", async () => {
+  it("changes such files also with jobs each of which has started from the end of another one", async () => {
     const repo = testRepository()
     repo.commit({ "a.txt": "1\n" })
     repo.write({ "a.txt": "dirty\n" })
@@ -109,8 +140,13 @@ describe("Applying a job", () => {
     const { base } = await repo.worktrees.startFrom(directory, first.commit)
     writeAll(directory, { "a.txt": "dirty\nfirst\nsecond\n" })
     const { commit } = await repo.worktrees.seal(directory, "Job b")
-    await apply(repo, first, { id: "b", base, commit, directory })
-    expect(filesIn(repo.path)["a.txt"]).toBe("644 dirty\nfirst\nsecond\n")
+    const second = { id: "b", base, commit, directory }
+    const next = await repo.worktrees.make({ directory: repo.path, owner, job: "c" })
+    await repo.worktrees.startFrom(next.directory, commit)
+    writeAll(next.directory, { "a.txt": "dirty\nfirst\nsecond\nthird\n" })
+    const { commit: end } = await repo.worktrees.seal(next.directory, "Job c")
+    await apply(repo, first, second, { id: "c", base: commit, commit: end, directory: next.directory })
+    expect(filesIn(repo.path)["a.txt"]).toBe("644 dirty\nfirst\nsecond\nthird\n")
   })
 
   it("is refused where files are in conflict, dirty or in the way, each named; then nothing of any job is done", async () => {
@@ -145,6 +181,69 @@ describe("Applying a job", () => {
       what: expect.stringContaining("b.txt"),
     })
     expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 changed\n" })
+  })
+
+  it("is refused as a whole where a file changes in the very last moment, and leaves no folder behind", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n", "gone/b.txt": "1\n", "z.txt": "1\n" })
+    const done = await job(repo, "a", (at) => {
+      writeAll(at, { "a.txt": "2\n", "empty/c.txt": "new\n", "new/deep/d.txt": "new\n", "z.txt": "2\n" })
+      rmSync(join(at, "gone"), { recursive: true })
+    })
+    mkdirSync(join(repo.path, "empty"))
+    // Once git has looked at all files, it compares what it has seen.
+    const binary = join(repo.path, "../git")
+    const [now, project] = [join(repo.path, "../now"), repo.path]
+    const act = `case "$*" in *diff-tree*) [ -e '${now}' ] && echo "a person's" > '${project}/z.txt';; esac`
+    writeFileSync(binary, `#!/bin/sh\n${act}\nexec git "$@"\n`, { mode: 0o755 })
+    const { folder, env } = repo
+    const prepared = await prepare({ ...repo, worktrees: createWorktrees({ folder, env, binary }) }, done)
+    if (prepared.type === "refused") throw new Error("it should be ready")
+    writeFileSync(now, "")
+    await expect(prepared.write()).rejects.toMatchObject({
+      kind: "changed",
+      what: 'files were changed meanwhile: "z.txt"',
+    })
+    expect(filesIn(repo.path)).toEqual({
+      "a.txt": "644 1\n",
+      "gone/b.txt": "644 1\n",
+      "z.txt": "644 a person's\n",
+    })
+    expect(["new", "empty"].map((name) => existsSync(join(repo.path, name)))).toEqual([false, true])
+    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
+  })
+
+  it("has happened once all is written, though that cannot be noted: the next call notes it", async () => {
+    const repo = testRepository()
+    const first = await job(repo, "first", (at) => writeAll(at, { "a.txt": "1\n" }))
+    const second = await job(repo, "second", (at) => writeAll(at, { "b.txt": "2\n" }))
+    await apply(repo, first)
+    const noted = (await readdir(repo.folder, { recursive: true })).find((name) =>
+      /applying\/[^/]*\.json$/.test(name),
+    )
+    const note = join(repo.folder, noted ?? "")
+    rmSync(note)
+    mkdirSync(note)
+    await apply(repo, second)
+    expect(filesIn(repo.path)).toEqual({ "a.txt": "644 1\n", "b.txt": "644 2\n" })
+    rmdirSync(note)
+    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "finished" })
+    const { directory, commit } = second
+    expect(await repo.worktrees.fate(directory, { owner, job: "second", commit })).toBe("applied")
+  })
+
+  it("is refused where a job has committed a repository of its own, whose worktree somebody has removed", async () => {
+    const repo = testRepository()
+    const made = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+    repo.gitIn(made.directory, "init", "--quiet", "sub")
+    repo.gitIn(join(made.directory, "sub"), "commit", "--quiet", "--allow-empty", "-m", "its first")
+    repo.gitIn(made.directory, "add", "sub")
+    repo.gitIn(made.directory, "commit", "--quiet", "-m", "with a repository")
+    rmSync(made.directory, { recursive: true })
+    const { commit } = await repo.worktrees.seal(made.directory, "the end")
+    expect(refusals(await prepare(repo, { ...made, id: "a", commit }))).toEqual([
+      { id: "a", reason: "submodule", files: ["sub"] },
+    ])
   })
 
   it("is refused as a whole where something that git ignores comes to be meanwhile where it would write", async () => {
@@ -226,16 +325,17 @@ describe("Applying a job", () => {
 
   it("counts a renamed file as one, as git does; both of its names are written", async () => {
     const repo = testRepository()
-    repo.commit({ "old.txt": "1\n", "a.txt": "of a\n" })
+    repo.commit({ "old.txt": "1\n", "a.txt": "of a\n", "z.txt": "of z\n" })
     const done = await job(repo, "a", (at) => {
       renameSync(join(at, "old.txt"), join(at, "new.txt"))
       rmSync(join(at, "a.txt"))
+      writeAll(at, { "z.txt": "changed\n" })
     })
     expect(await prepare(repo, done)).toMatchObject({
-      files: ["a.txt", "old.txt", "new.txt"],
-      changes: ["a.txt", "old.txt → new.txt"],
+      files: ["a.txt", "old.txt", "new.txt", "z.txt"],
+      changes: ["a.txt", "old.txt → new.txt", "z.txt"],
     })
-    expect(await repo.worktrees.seal(done.directory, "the end")).toMatchObject({ files: 2 })
+    expect(await repo.worktrees.seal(done.directory, "the end")).toMatchObject({ files: 3 })
   })
 })
 
@@ -259,6 +359,45 @@ it("Nothing is applied where the journal of an interrupted apply is damaged, unt
   }
 })
 
+it("Nothing is applied with a git that cannot try a merge: it is said which it takes", async () => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  const binary = join(repo.folder, "..", "git-of-old")
+  const calls = 'case " $* " in *" version "*) echo "git version $SAID" ;; *) exec git "$@" ;; esac'
+  writeFileSync(binary, `#!/bin/sh\n${calls}\n`, { mode: 0o755 })
+  const prepareWith = (version: string) =>
+    createWorktrees({ folder: repo.folder, env: { ...repo.env, SAID: version }, binary }).prepareApply({
+      directory: repo.path,
+      owner,
+      jobs: [done],
+    })
+  for (const old of ["2.37.7", "1.99.0"])
+    await expect(prepareWith(old)).rejects.toMatchObject({
+      what: `this is git version ${old}, which cannot try a merge`,
+      todo: "install git 2.38 or later",
+    })
+  for (const fit of ["2.38.0", "3.0.1"]) expect((await prepareWith(fit)).type).toBe("ready")
+})
+
+it.each([
+  ["what is known of a project's applies", (journal: string) => `${journal}.json`],
+  ["the journal of an apply", (journal: string) => join(journal, "journal.json")],
+  ["the lock of an apply", (journal: string) => `${journal}.lock`],
+])("Nothing is applied where a folder is in the place of %s, which is named", async (_, fileIn) => {
+  const repo = testRepository()
+  repo.commit({ "a.txt": "1\n" })
+  const done = await job(repo, "a", (at) => writeAll(at, { "a.txt": "2\n" }))
+  const file = fileIn(applyFolderOf(folderOf(repo.folder, join(repo.path, ".git")), repo.path))
+  mkdirSync(file, { recursive: true })
+  await expect(prepare(repo, done)).rejects.toMatchObject({
+    what: `${file} is a folder where opencode-troupe keeps a file`,
+    todo: "move it elsewhere and try again",
+  })
+  rmSync(file, { recursive: true })
+  expect((await prepare(repo, done)).type).toBe("ready")
+})
+
 describe("Jobs that are in conflict", () => {
   it("with jobs before them in the list are told from those that are with the project", async () => {
     const repo = testRepository()
@@ -275,14 +414,31 @@ describe("Jobs that are in conflict", () => {
     ])
   })
 
-  it("with one that was applied before, and is not committed, are told which that is", async () => {
+  it("with one that gives a file another name than they do, are told so of all its names", async () => {
     const repo = testRepository()
-    repo.commit({ "a.txt": "1\n" })
-    const one = await job(repo, "one", (at) => writeAll(at, { "a.txt": "of one\n" }))
-    const two = await job(repo, "two", (at) => writeAll(at, { "a.txt": "of two\n" }))
-    await apply(repo, one)
-    expect(refusals(await prepare(repo, two))).toEqual([
-      { id: "two", reason: "conflictWithApplied", files: ["a.txt"], others: ["one"] },
+    repo.commit({ "a.txt": "1\n2\n3\n" })
+    const renamed = (id: string, name: string) =>
+      job(repo, id, (at) => renameSync(join(at, "a.txt"), join(at, name)))
+    const [one, two] = [await renamed("one", "b.txt"), await renamed("two", "c.txt")]
+    expect(refusals(await prepare(repo, one, two))).toEqual([
+      { id: "two", reason: "conflictWithJobs", files: ["a.txt", "b.txt", "c.txt"], others: ["one"] },
+    ])
+  })
+
+  it("with several that change the same file are told all; once those are applied, and not committed, the last", async () => {
+    const repo = testRepository()
+    repo.commit({ "a.txt": "1\n2\n3\n4\n5\n" })
+    const [one, two, three] = [
+      await job(repo, "one", (at) => writeAll(at, { "a.txt": "of one\n2\n3\n4\n5\n" })),
+      await job(repo, "two", (at) => writeAll(at, { "a.txt": "1\n2\n3\n4\nof two\n" })),
+      await job(repo, "three", (at) => writeAll(at, { "a.txt": "of three\n2\n3\n4\n5\n" })),
+    ]
+    expect(refusals(await prepare(repo, one, two, three))).toEqual([
+      { id: "three", reason: "conflictWithJobs", files: ["a.txt"], others: ["one", "two"] },
+    ])
+    await apply(repo, one, two)
+    expect(refusals(await prepare(repo, three))).toEqual([
+      { id: "three", reason: "conflictWithApplied", files: ["a.txt"], others: ["two"] },
     ])
   })
 })

@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from "node:fs"
-import { join } from "node:path"
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs"
+import { join, relative } from "node:path"
 import { expect, it } from "vitest"
 import { testRepository, writeAll } from "./support/repository.ts"
 
@@ -15,6 +24,7 @@ async function withWorktree(links: Record<string, string> = {}, below = "") {
     ".opencode/plugin/mine.ts": "mine\n",
     "opencode.json": "{}\n",
     "packages/one/src.ts": "1\n",
+    "shared/package.json": "{}\n",
     "shared/plugin/ours.ts": "ours\n",
     "src.ts": "1\n",
   })
@@ -37,7 +47,11 @@ it("What opencode reads may be loaded as its user had it, whatever else a job ha
     "src.ts": "2\n",
     "AGENTS.md": "text\n",
     ".opencode/AGENTS.md": "text\n",
+    ".opencode/CLAUDE.md": "text\n",
+    ".opencode/CONTEXT.md": "text\n",
+    ".opencode/plan/one.md": "a plan\n",
     ".opencode/plans/one.md": "a plan\n",
+    ".opencode/skill/one/SKILL.md": "text\n",
     ".opencode/skills/one/SKILL.md": "text\n",
     "elsewhere/.opencode/plugin/none.ts": "never loaded from here\n",
   })
@@ -57,7 +71,7 @@ it.each<[string, string, (root: string) => void]>([
   ),
   ["ignored", ".opencode/plugin/ignored", (root) => writeAll(root, { ".opencode/plugin/ignored": "evil\n" })],
   ["changed", "opencode.json", (root) => writeAll(root, { "opencode.json": '{"mcp": {}}\n' })],
-  ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md"].map(
+  ...["agent/AGENTS.md", "commands/CLAUDE.md", "agents/.opencode/plans/x.md", "plans.md", "my.gitignore"].map(
     (name): [string, string, (root: string) => void] => [
       `put in ${name}, an agent or a command by its place,`,
       `.opencode/${name}`,
@@ -83,6 +97,11 @@ it.each<[string, string, (root: string) => void]>([
     "put in place of what leads to the repository",
     ".git",
     (root) => writeAll(root, { ".git": "gitdir: evil\n" }),
+  ],
+  [
+    "added to what leads to the repository",
+    ".git",
+    (root) => appendFileSync(join(root, ".git"), "elsewhere\n"),
   ],
   ["deleted of what leads to the repository", ".git", (root) => rmSync(join(root, ".git"))],
   [
@@ -113,6 +132,13 @@ it.each<[string, string, (root: string) => void]>([
     message: expect.stringContaining(`a has changed opencode's own configuration (`),
   })
   await expect(assure()).rejects.toThrow(JSON.stringify(name))
+})
+
+it("A worktree may say by a relative path where its repository is, as git can be told to write it", async () => {
+  const { root, assure, base } = await withWorktree()
+  const gitDir = readFileSync(join(root, ".git"), "utf8").replace(/^gitdir: (.*)\n$/, "$1")
+  writeAll(root, { ".git": `gitdir: ${relative(root, gitDir)}\n` })
+  expect(await assure()).toBe(base)
 })
 
 it("What a job has committed is named before any worktree has it", async () => {
@@ -151,6 +177,7 @@ it("A link in place of the folder in which opencode works is not followed", asyn
 it("Where a link of the user's leads, within the project, is looked at too", async () => {
   const { root, assure } = await withWorktree({ ".opencode": "shared" })
   await assure()
+  expect(existsSync(join(root, "shared/package.json"))).toBe(true)
   for (const name of ["shared/plugin/ours.ts", "shared/agent/AGENTS.md"]) {
     writeAll(root, { [name]: "evil\n" })
     await expect(assure()).rejects.toThrow(JSON.stringify(name))
@@ -167,37 +194,59 @@ it("Where a link leads to another link, or to the top, all that it leads to is l
   await wide.assure()
   writeAll(wide.root, { "src.ts": "evil\n" })
   await expect(wide.assure()).rejects.toThrow('"src.ts"')
+  const { commit } = await wide.repo.worktrees.seal(wide.root, "the end")
+  await expect(wide.assure(commit)).rejects.toThrow('"src.ts"')
+})
+
+it("Where a link leads to something below another link, that alone is looked at", async () => {
+  const { root, assure, base } = await withWorktree({ ".opencode": "around/plugin", around: "shared" })
+  writeAll(root, { "shared/other.ts": "2\n" })
+  expect(await assure()).toBe(base)
+  writeAll(root, { "shared/plugin/ours.ts": "evil\n" })
+  await expect(assure()).rejects.toThrow('"shared/plugin/ours.ts"')
 })
 
 it("A link of the user's that leads in a circle, or out of the project, is no reason to refuse", async () => {
-  const { assure, base } = await withWorktree({
+  const { assure, base, root } = await withWorktree({
     ".opencode/agent/loop": "loop/x",
     ".opencode/agent/out": "../../../outside",
+    ".opencode/agent/top": "../../..",
+    "opencode.json": "/shared",
   })
+  // Not where such a link leads.
+  writeAll(root, { "shared/plugin/ours.ts": "2\n" })
+  expect(await assure()).toBe(base)
+})
+
+it("A circle of links whose way grows with each turn has an end", async () => {
+  const { assure, base } = await withWorktree({ ".opencode": "around/x", around: "around/on" })
   expect(await assure()).toBe(base)
 })
 
 it("What opencode installs itself goes, as a job may have changed it, but nothing through a link", async () => {
   const { root, assure } = await withWorktree()
-  writeAll(root, {
-    "kept/index.js": "kept\n",
-    ".opencode/.gitignore": "node_modules\n",
-    ".opencode/package.json": "{}\n",
-    ".opencode/node_modules/x/index.js": "evil\n",
-  })
+  const files = ["package.json", "package-lock.json", "bun.lock", "bun.lockb", "node_modules/x/index.js"]
+  writeAll(root, { "kept/index.js": "kept\n", ".opencode/.gitignore": "node_modules\n" })
+  for (const name of files) writeAll(root, { [`.opencode/${name}`]: "evil\n" })
   symlinkSync("../../kept", join(root, ".opencode/node_modules/link"))
   await assure()
-  const isThere = (name: string) => existsSync(join(root, name))
-  expect([".opencode/package.json", ".opencode/node_modules", "kept/index.js"].map(isThere)).toEqual([
-    false,
-    false,
-    true,
-  ])
+  expect(readdirSync(join(root, ".opencode")).sort()).toEqual([".gitignore", "agent", "plugin"])
+  expect(existsSync(join(root, "kept/index.js"))).toBe(true)
+})
+
+it("What its user has committed of what opencode installs stays, and is looked at", async () => {
+  const repo = testRepository()
+  repo.commit({ ".opencode/package.json": "{}\n", "packages/.opencode/bun.lock": "1\n" })
+  const { directory, base } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+  expect(await repo.worktrees.assureConfiguration(directory, {})).toBe(base)
+  expect(existsSync(join(directory, ".opencode/package.json"))).toBe(true)
+  writeAll(directory, { ".opencode/package.json": '{"dependencies": {"evil": "1"}}\n' })
+  await expect(repo.worktrees.assureConfiguration(directory, {})).rejects.toThrow('".opencode/package.json"')
 })
 
 it("A job that starts from another one has the configuration that the first one's user had", async () => {
   const { repo, directory, base, assure, make } = await withWorktree()
-  writeAll(directory, { "src.ts": "2\n" })
+  writeAll(directory, { "src.ts": "2\n", ".opencode/AGENTS.md": "text\n" })
   const { commit } = await repo.worktrees.seal(directory, "the end")
   repo.commit({ "opencode.json": '{"model": "x/y"}\n' })
   const next = await make("b")

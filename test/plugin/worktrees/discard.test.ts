@@ -129,10 +129,16 @@ describe("Discarding a worktree", () => {
     const { directory, branch } = await make(repo)
     repo.gitIn(directory, "checkout", "--quiet", "--detach")
     repo.git("switch", "--quiet", branch)
-    await expect(repo.worktrees.prepareDiscard({ directory, owner })).rejects.toMatchObject({
+    const isElsewhere = {
       kind: "locked",
-    })
-    expect(branches(repo)).toBe(branch)
+      what: `the branch ${branch} is checked out elsewhere (worktree ${repo.path})`,
+    }
+    await expect(repo.worktrees.prepareDiscard({ directory, owner })).rejects.toMatchObject(isElsewhere)
+    repo.git("switch", "--quiet", "main")
+    const discard = await repo.worktrees.prepareDiscard({ directory, owner })
+    repo.git("switch", "--quiet", branch)
+    await expect(discard.remove()).rejects.toMatchObject(isElsewhere)
+    expect([branches(repo), existsSync(directory)]).toEqual([branch, true])
   })
 })
 
@@ -230,6 +236,43 @@ describe("Tidying", () => {
     })
     expect(kept.map(({ why }) => why)).toEqual([`process ${process.pid} has just begun to use it`])
     expect(existsSync(directory)).toBe(true)
+  })
+
+  it("keeps what somebody has worked in just now, and what somebody stands on the branch of", async () => {
+    const repo = testRepository()
+    const [worked, elsewhere] = [await make(repo, "worked"), await make(repo, "elsewhere")]
+    repo.gitIn(elsewhere.directory, "checkout", "--quiet", "--detach")
+    repo.git("switch", "--quiet", elsewhere.branch)
+    const { removed, kept, failed } = await repo.worktrees.tidy(async ({ directory }) => {
+      if (directory === worked.directory) writeAll(directory, { "b.txt": "just now\n" })
+      return false
+    })
+    expect(removed).toEqual([])
+    expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
+      ["worked", "somebody has worked in it just now"],
+    ])
+    expect(failed.map(({ worktree, why }) => [worktree.job, why])).toEqual([
+      ["elsewhere", expect.stringContaining(`the branch ${elsewhere.branch} is checked out elsewhere`)],
+    ])
+    expect([worked, elsewhere].map(({ directory }) => existsSync(directory))).toEqual([true, true])
+  })
+
+  it("keeps what is half made while its maker runs, then removes it with its branch, wherever that is", async () => {
+    const repo = testRepository()
+    const [making, moving] = [await make(repo, "making"), await make(repo, "moving")]
+    const base = repo.commit({ "a.txt": "1\n" })
+    const note = ({ directory }: { directory: string }, given: object) => {
+      const file = `${directory}.json`
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...given }))
+    }
+    note(making, { state: "making" })
+    note(moving, { state: "moving", base })
+    const tidy = () => repo.worktrees.tidy(() => false)
+    const underWay = `its job is under way in process ${process.pid}`
+    expect((await tidy()).kept.map(({ why }) => why)).toEqual([underWay, underWay])
+    for (const each of [making, moving]) note(each, { pid: 2 ** 22 + 1 })
+    expect((await tidy()).removed.map(({ job }) => job)).toEqual(["making", "moving"])
+    expect(branches(repo)).toBe("")
   })
 
   it("takes no word from a process that another one has taken the job over from", async () => {

@@ -1,7 +1,8 @@
-import { chmodSync, renameSync, rmSync, symlinkSync } from "node:fs"
+import { chmodSync, existsSync, renameSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
-import { filesIn, testRepository, userSide } from "./support/repository.ts"
+import { describe, expect, it, vi } from "vitest"
+import { folderOf } from "../../../src/plugin/worktrees/folder.ts"
+import { filesIn, testRepository, userSide, writeAll } from "./support/repository.ts"
 
 const owner = "ses_0123456789abcdef"
 
@@ -40,5 +41,20 @@ describe("A worktree", () => {
     expect(repo.gitIn(made.directory, "branch", "--show-current")).toBe(made.branch)
     expect(made.branch).toBe("troupe/89abcdef/a")
     expect(repo.git("rev-parse", `${made.base}^`)).toBe(repo.git("rev-parse", "HEAD"))
+  })
+
+  it("that waits for another one to be made waits no more once its job is over, and leaves nothing", async () => {
+    const repo = testRepository()
+    const ours = folderOf(repo.folder, join(repo.path, ".git"))
+    // The parent of this process lives as long as the test does.
+    writeAll(ours, { adding: `${process.ppid}` })
+    const job = new AbortController()
+    const making = repo.worktrees.make({ directory: repo.path, owner, job: "a", signal: job.signal })
+    const waits = expect(making).rejects.toMatchObject({ kind: "interrupted" })
+    const note = join(ours, "89abcdef-a.json")
+    await vi.waitUntil(() => existsSync(note), { timeout: 25_000, interval: 5 })
+    job.abort()
+    await waits
+    expect([existsSync(note), repo.git("branch", "--list", "troupe/*")]).toEqual([false, ""])
   })
 })

@@ -22,7 +22,7 @@ describe("The end of a job", () => {
     const before = userSide(repo.path)
     writeAll(made.directory, { "a.txt": "1\nzwei\n3\n4\n", "new/b.txt": "new\n" })
     const sealed = await repo.worktrees.seal(made.directory, "Job a: what it was about")
-    expect(sealed).toMatchObject({ files: 2, insertions: 3, deletions: 1, leftOut: [] })
+    expect(sealed).toMatchObject({ files: 2, insertions: 3, deletions: 1 })
     expect(inside("log", "--format=%H %P %an <%ae> %s", "-1")).toBe(
       `${sealed.commit} ${made.base} Ada <ada@example.com> Job a: what it was about`,
     )
@@ -40,7 +40,7 @@ describe("The end of a job", () => {
   it("is the start where nothing was changed", async () => {
     const { repo, made } = await withWorktree()
     const sealed = await repo.worktrees.seal(made.directory, "the end")
-    expect(sealed).toEqual({ commit: made.base, files: 0, insertions: 0, deletions: 0, leftOut: [] })
+    expect(sealed).toEqual({ commit: made.base, files: 0, insertions: 0, deletions: 0 })
   })
 
   it("has the commits of the child, also those of a branch of its own", async () => {
@@ -134,7 +134,7 @@ describe("The end of a job", () => {
     expect(await repo.worktrees.seal(made.directory, "the end")).toEqual(first)
   })
 
-  it("names repositories that the child has made, whose contents no commit can hold", async () => {
+  it("leaves repositories that the child has made in its worktree, as no commit can hold what is in them", async () => {
     const { repo, made, in: inside } = await withWorktree()
     inside("init", "--quiet", "empty")
     inside("init", "--quiet", "full")
@@ -142,8 +142,9 @@ describe("The end of a job", () => {
     repo.gitIn(join(made.directory, "full"), "add", "--all")
     repo.gitIn(join(made.directory, "full"), "commit", "--quiet", "-m", "inner")
     const sealed = await repo.worktrees.seal(made.directory, "the end")
-    expect(sealed.leftOut).toEqual(["empty", "full"])
     expect(tree(repo, sealed.commit)).toEqual(["a.txt", "z.txt"])
+    const { loss } = await repo.worktrees.prepareDiscard({ directory: made.directory, owner })
+    expect(loss.repositories).toEqual(["empty", "full"])
   })
 
   it("has an author where git knows no user", async () => {

@@ -35,7 +35,7 @@ import { Words } from "../parts/words.tsx"
 /** Most jobs drawn: more could not be told apart. */
 const most = 1_000
 const spans: Record<SpanName, { words: string; ms: number }> = {
-  "5m": { words: "5 min", ms: 5 * 60_000 },
+  "5m": { words: "5 m", ms: 5 * 60_000 },
   "1h": { words: "1 h", ms: 60 * 60_000 },
   all: { words: "all", ms: Number.POSITIVE_INFINITY },
 }

@@ -24,7 +24,7 @@ export function decodeConversation(messages: MessageWithParts[]): HostMessage[] 
       isRunning = goesOn || !compactionIn(parts)
     } else if (decoded.role === "assistant") {
       if (turn.includes(info.parentID)) decoded.answers = turn
-      if (info.summary) return decoded
+      if (info.summary && !decoded.end) return decoded
       last = { decoded, completedAt: info.time.completed ?? 0 }
       isRunning = decoded.end === undefined
     }

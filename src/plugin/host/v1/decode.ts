@@ -59,13 +59,14 @@ export function decodeMessage(message: MessageWithParts): HostMessage {
   }
   return {
     ...shared,
-    // opencode wrote it, of what was said before a compaction: the child goes on after it.
+    // opencode wrote it, of what was said before a compaction.
     ...(info.summary && { text: "" }),
     role: "assistant",
     answers: [info.parentID],
     model: `${info.providerID}/${info.modelID}`,
     variant: info.variant,
-    end: info.summary ? undefined : endOf(info),
+    // The child goes on after a summary; without one, its turn is over.
+    end: info.summary && !info.error ? undefined : endOf(info),
     refusal: refusalIn(parts),
   }
 }

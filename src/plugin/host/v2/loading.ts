@@ -27,9 +27,13 @@ export class Loading {
     })
   }
 
-  /** Hears whenever other agents, or agents with other rules, are there: an agent's own file is read without a load. */
-  onAgentsChanged(listener: () => void): void {
+  /**
+   * Hears whenever other agents, or agents with other rules, are there: an agent's own file is read without a load.
+   * @returns what ends that
+   */
+  onAgentsChanged(listener: () => void): () => void {
     this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   /** Takes every event as opencode tells it. The last of a load is of the plugins; each location has its own. */

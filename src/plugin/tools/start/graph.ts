@@ -2,7 +2,7 @@ import { breachOf, endOf, standingOf } from "../../../machines/needs.ts"
 import { hasEnded, type Need } from "../../../machines/record.ts"
 import { itemsIn } from "../../children/items.ts"
 import type { Task } from "../arguments.ts"
-import { listed, type Services } from "../services.ts"
+import { jobsOfList, listed, type Services } from "../services.ts"
 import type { Refused } from "./item.ts"
 import { itemIds, namesOf } from "./list-ids.ts"
 
@@ -17,6 +17,7 @@ export function refuseUnmeetable<Sound extends Named>(
   services: Services,
   owner: string,
 ): (Sound | Refused)[] {
+  const { records } = services.troupe
   const sound = items.filter((item): item is Sound => "task" in item)
   const refusals = new Map<Sound | Refused, string>()
   const isRefused = (item: Sound | Refused) => "refused" in item || refusals.has(item)
@@ -43,16 +44,30 @@ export function refuseUnmeetable<Sound extends Named>(
     if (task) return isRefused(task) ? `it needs ${need.id}, which was refused` : undefined
     return obstacleAmongJobs(services, owner, need)
   }
+  const askedFor = (id: string) => {
+    const item = taskOf(id)
+    return item && "task" in item ? item.task : undefined
+  }
+  /** Why nothing can be taken from this job: it stands for others. */
+  const whyNotOne = (id: string) => {
+    const task = askedFor(id)
+    const record = records.get(owner, id)
+    const isList = task
+      ? task.each !== undefined && task.id === id
+      : (record?.isGroup ?? (!record && jobsOfList(records, owner, id).length > 0))
+    // What another job finds has no ids before.
+    const later = task?.each && !Array.isArray(task.each) ? ", with a later call" : ""
+    return isList ? `${id} stands for several jobs: name one of them, such as ${id}.1${later}` : undefined
+  }
   /** Why there are no items in what they are to come from. */
   const lackOf = ({ each }: Task) => {
     if (each === undefined || Array.isArray(each)) return undefined
     const { from, path } = each
-    const task = taskOf(from)
-    if (task && "task" in task)
-      return task.task.schema && !task.task.each
-        ? undefined
-        : `${from} has no schema, so no list that each could be from`
-    const record = services.troupe.records.get(owner, from)
+    const several = whyNotOne(from)
+    if (several !== undefined) return several
+    const task = askedFor(from)
+    if (task) return task.schema ? undefined : `${from} has no schema, so no list that each could be from`
+    const record = records.get(owner, from)
     if (record?.state !== "done") return undefined
     const found = itemsIn(record.structured, path)
     return typeof found === "string" ? `${from} ${found}` : undefined
@@ -61,12 +76,13 @@ export function refuseUnmeetable<Sound extends Named>(
   const lackOfWorktree = ({ isolation }: Task) => {
     if (typeof isolation !== "object") return undefined
     const { from } = isolation
-    const task = taskOf(from)
-    const record = services.troupe.records.get(owner, from)
-    const isThere =
-      task && "task" in task
-        ? task.task.isolation !== undefined && task.task.each === undefined
-        : record === undefined || record.worktree !== undefined
+    const several = whyNotOne(from)
+    if (several !== undefined) return several
+    const task = askedFor(from)
+    const record = records.get(owner, from)
+    const isThere = task
+      ? task.isolation !== undefined
+      : record === undefined || record.worktree !== undefined
     return isThere ? undefined : `${from} has no worktree of its own to start from: give it isolation as well`
   }
   for (let before = -1; before < refusals.size; ) {
@@ -96,7 +112,9 @@ export function needsFor(
   const idsFor = (id: string) => {
     const list = items.find((item): item is Named => "task" in item && item.task.id === id)?.task.each
     if (Array.isArray(list)) return itemIds(id, list)
-    return list || troupe.records.get(owner, id) ? [id] : (jobsOfList(troupe.records, owner, id) ?? [id])
+    if (list || troupe.records.get(owner, id)) return [id]
+    const jobs = jobsOfList(troupe.records, owner, id).map((job) => job.id)
+    return jobs.length > 0 ? jobs : [id]
   }
   const needs = needsOf(task).flatMap(({ id, on }) => idsFor(id).map((each): Need => ({ id: each, on })))
   return needs.length > 0 ? [...new Map(needs.map((need) => [need.id, need])).values()] : undefined
@@ -147,18 +165,11 @@ function obstacleAmongJobs(services: Services, owner: string, need: Need): strin
   }
   if (record) return undefined
   const group = jobsOfList(troupe.records, owner, id)
-  if (group)
+  if (group.length > 0)
     return group
-      .map((each) => obstacleAmongJobs(services, owner, { id: each, on }))
+      .map((each) => obstacleAmongJobs(services, owner, { id: each.id, on }))
       .find((words) => words !== undefined)
   const known = troupe.records.of(owner).map((job) => job.id)
   const there = known.length > 0 ? `your jobs: ${listed(known, 20)}` : "you have no jobs"
   return `it needs ${id}, which is no task of this call and no job of yours (${there})`
-}
-
-/** The jobs that a list of items of an earlier call has become. */
-function jobsOfList(records: Services["troupe"]["records"], owner: string, id: string): string[] | undefined {
-  const ids: string[] = []
-  while (records.get(owner, `${id}.${ids.length + 1}`)) ids.push(`${id}.${ids.length + 1}`)
-  return ids.length > 0 ? ids : undefined
 }

@@ -19,10 +19,14 @@ function notesOnList({ name, task: { each } }: Sound): string[] {
 
 /** What reads like a place for an item or a result, and gets none. */
 function notesOnPlaceholders({ name, task }: Sound, items: readonly Item[]): string[] {
-  const { prompt, needs, each } = task
+  const { prompt, needs, each, isolation } = task
   const isLackingEach = each === undefined && prompt.includes(placeholder)
-  const ids = items.flatMap((item) => ("task" in item ? (item.task.id ?? []) : []))
-  const unneeded = ids.filter((id) => prompt.includes(`{{${id}}}`) && !needs?.some((need) => need.id === id))
+  const isHandedOver = (id: string) =>
+    needs?.some((need) => need.id === id) || (typeof isolation === "object" && isolation.from === id)
+  const unneeded = items
+    .filter((item) => "task" in item)
+    .map((item) => item.task.id)
+    .filter((id) => id !== undefined && prompt.includes(`{{${id}}}`) && !isHandedOver(id))
   return [
     ...(isLackingEach ? [`${name}: ${placeholder} stays in its prompt as it is: it has no each.`] : []),
     ...unneeded.map((id) => `${name}: {{${id}}} stays in its prompt as it is: it does not need ${id}.`),

@@ -17,6 +17,8 @@ export type ApplyRequest = {
   owner: string
   /** In the order in which they are applied. */
   jobs: readonly Work[]
+  /** Told what has become of another apply there that a crash had interrupted: it is ended first. */
+  onRecovered?: ((recovered: Recovered) => void) | undefined
 }
 
 export type Refusal = {
@@ -48,12 +50,13 @@ export type Prepared =
 export async function prepareApply(
   git: Git,
   folder: string,
-  { directory, owner, jobs }: ApplyRequest,
+  { directory, owner, jobs, onRecovered = () => {} }: ApplyRequest,
   call: Call = {},
 ): Promise<Prepared> {
   await requireMergeTree(git, call)
   const { repository, ours, journal } = await placesOf(git, folder, directory, call)
-  await exclusively(journal, () => recoverApply(journal))
+  const recover = async () => onRecovered(await recoverApply(journal))
+  await exclusively(journal, recover)
   const ledger = await readLedger(journal)
   const plan = await planApply(git, repository, { owner, jobs, folder: ours, ledger }, call)
   if (plan.obstacles.length > 0) return { type: "refused", refusals: plan.obstacles.map(refusalFor) }
@@ -64,7 +67,7 @@ export async function prepareApply(
     changes: shownChanges(plan.changes),
     write: (call) =>
       exclusively(journal, async () => {
-        await recoverApply(journal)
+        await recover()
         await writePlan(git, repository, plan, { folder: journal, ours }, call)
       }),
   }

@@ -24,7 +24,7 @@ export async function contentAt(path: Buffer): Promise<Content> {
     return { type: "link", to: (await readlink(path, { encoding: "buffer" })).toString("latin1") }
   }
   if (!found?.isFile()) return none
-  return { type: "file", hash: await hashOf(path), isExecutable: (found.mode & 0o100n) !== 0n }
+  return { type: "file", hash: await hashOf(path), isExecutable: Boolean(found.mode & 0o100n) }
 }
 
 export const isSame = (one: Content, other: Content): boolean => JSON.stringify(one) === JSON.stringify(other)

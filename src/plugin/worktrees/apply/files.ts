@@ -17,6 +17,12 @@ export async function copyEntry(from: Buffer, to: Buffer): Promise<void> {
   }
 }
 
+/** Has a file be for those alone who may read and write another one; to run for them, where it is to run. */
+export async function keepAccess(of: Buffer, to: Buffer): Promise<void> {
+  const [mode, { mode: own }] = [(await lstat(of)).mode & 0o666, await lstat(to)]
+  await chmod(to, (own & 0o100) === 0 ? mode : mode | ((mode & 0o444) >> 2))
+}
+
 /** Puts a file that is in the same file system in place of whatever has the name, at once. */
 export const moveEntry = (root: string, from: Name, to: Name): Promise<void> =>
   rename(pathOf(root, from), pathOf(root, to))
@@ -31,23 +37,17 @@ export async function removeEntry(root: string, name: Name): Promise<void> {
 
 /** Removes the folders of a file that has left them empty. */
 export async function removeEmptied(root: string, name: Name): Promise<void> {
-  for (const folder of foldersOf(name).reverse()) {
-    if (!(await removeEmpty(pathOf(root, folder)))) return
-  }
+  for (const folder of foldersOf(name).reverse()) await removeEmpty(pathOf(root, folder))
 }
 
 /** Or not there, or no folder, or in use. */
 const notEmpty = new Set(["ENOTEMPTY", "EEXIST", "ENOENT", "ENOTDIR", "EBUSY", "EINVAL"])
 
-/** @returns whether it was there, and empty */
-export async function removeEmpty(folder: string | Buffer): Promise<boolean> {
+export async function removeEmpty(folder: string | Buffer): Promise<void> {
   try {
     await rmdir(folder)
-    return true
   } catch (error) {
-    const code = codeOf(error)
-    if (code !== undefined && notEmpty.has(code)) return false
-    throw error
+    if (!notEmpty.has(codeOf(error) ?? "")) throw error
   }
 }
 

@@ -1,8 +1,8 @@
-import { readFile, rm } from "node:fs/promises"
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as z from "zod"
-import { codeOf, WorktreeError } from "../errors.ts"
-import { writeWhole } from "../whole-file.ts"
+import { WorktreeError } from "../errors.ts"
+import { readWhole, writeWhole } from "../whole-file.ts"
 import { Content } from "./content.ts"
 import { Ledger } from "./ledger.ts"
 
@@ -44,10 +44,7 @@ export const writeJournal = (folder: string, journal: Journal): Promise<void> =>
  * @throws WorktreeError where it is damaged: nobody knows then what was written
  */
 export async function readJournal(folder: string): Promise<Journal | undefined> {
-  const text = await readFile(fileIn(folder), "utf8").catch((error) => {
-    if (codeOf(error) === "ENOENT") return undefined
-    throw error
-  })
+  const text = await readWhole(fileIn(folder))
   if (text === undefined) return undefined
   const { data } = Journal.safeParse(parsed(text))
   if (data) return data

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises"
 import * as z from "zod"
+import { WorktreeError } from "../errors.ts"
 import { type Call, fileLimitMs, type Git, type Where } from "../git.ts"
 import { type Name, namesIn } from "../names.ts"
-import { writeWhole } from "../whole-file.ts"
+import { readWhole, writeWhole } from "../whole-file.ts"
 
 /** How a file differs from HEAD, as git lists it: with the modes and ids of both contents, so that no other is like it. */
 type Difference = string
@@ -30,11 +30,17 @@ const mostJobs = 1_000
 /** Beside the folder of the working tree's journal. */
 const fileOf = (journal: string) => `${journal}.json`
 
-/** One that cannot be read tells nothing: what is in the files then counts as changed by a person. */
+/**
+ * One that cannot be read tells nothing: what is in the files then counts as changed by a person.
+ * @throws WorktreeError where none could be written either
+ */
 export async function readLedger(journal: string): Promise<Ledger> {
-  const found: unknown = await readFile(fileOf(journal), "utf8")
-    .then(JSON.parse)
-    .catch(() => undefined)
+  const found: unknown = await readWhole(fileOf(journal))
+    .then((text = "") => JSON.parse(text))
+    .catch((error) => {
+      if (error instanceof WorktreeError) throw error
+      return undefined
+    })
   return Ledger.safeParse(found).data ?? { left: [], jobs: [] }
 }
 

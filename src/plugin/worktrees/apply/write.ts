@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { mkdir, rm } from "node:fs/promises"
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { namesBetween } from "../changes.ts"
 import { WorktreeError } from "../errors.ts"
@@ -9,7 +9,15 @@ import type { Repository } from "../repository.ts"
 import { snapshotOf } from "../snapshot.ts"
 import { someNames } from "../working-tree.ts"
 import { contentAt, contentIn, none, stampIn } from "./content.ts"
-import { copyEntry, hasRealFolders, makeFolders, moveEntry, removeEmptied, removeEntry } from "./files.ts"
+import {
+  copyEntry,
+  hasRealFolders,
+  keepAccess,
+  makeFolders,
+  moveEntry,
+  removeEmptied,
+  removeEntry,
+} from "./files.ts"
 import { closeJournal, type Journal, oldCopy, type Step, writeJournal } from "./journal.ts"
 import { differencesBetween, type Ledger, readLedger, withApply, writeLedger } from "./ledger.ts"
 import { blockedIn, type Change, type Plan } from "./plan.ts"
@@ -17,6 +25,9 @@ import { undo } from "./recover.ts"
 
 /** A step, with what tells whether its file has changed since it was copied. */
 type Staged = Step & { stamp: string }
+
+/** The folder of the journal, and that in it where git writes what is new. */
+type Places = { folder: string; fresh: string }
 
 type Folders = {
   /** For the journal and what goes with it; nobody else uses it meanwhile. */
@@ -26,7 +37,8 @@ type Folders = {
 }
 
 /**
- * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it.
+ * Writes what was planned: all of it, or nothing. The owner's index, HEAD and stash have no part in it. What an earlier
+ * apply may have left in `folder` has been recovered.
  * @throws WorktreeError, `changed` where a file is no longer as it was when the plan was made
  */
 export async function writePlan(
@@ -37,14 +49,14 @@ export async function writePlan(
   call: Call = {},
 ): Promise<void> {
   const { root, where } = repository
-  // Without a journal, what is here is of an apply that had written nothing.
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(join(folder, "old"), { recursive: true, mode: 0o700 })
+  // A git whose opencode was killed may still write what that was about to apply: not into what this one applies.
+  const fresh = join(folder, randomUUID())
+  for (const each of [join(folder, "old"), fresh]) await mkdir(each, { recursive: true, mode: 0o700 })
   let staged: Staged[]
   let ledger: Ledger
   try {
-    await stageNew(git, where, plan, folder, call)
-    staged = await stageOld(root, plan, folder)
+    await stageNew(git, where, plan, fresh, call)
+    staged = await stageOld(root, plan, { folder, fresh })
     const { tree } = await snapshotOf(git, repository, ours, call)
     const changed = new Set(await namesBetween(git, where, plan.before, tree, call))
     const blocked = new Set(await blockedIn(git, repository, { tree, changes: plan.changes }, call))
@@ -61,7 +73,7 @@ export async function writePlan(
   const journal: Journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
   try {
     await writeJournal(folder, journal)
-    await writeAll(folder, journal, staged)
+    await writeAll({ folder, fresh }, journal, staged)
     await writeJournal(folder, { ...journal, isWritten: true })
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
@@ -89,9 +101,16 @@ async function ledgerAfter(
 }
 
 /** First all that needs room on the disk, then what needs none. */
-async function writeAll(folder: string, { root }: Journal, staged: readonly Staged[]): Promise<void> {
-  for (const { name, after, beside } of staged) {
-    if (after.type !== "none") await copyEntry(pathOf(join(folder, "new"), name), pathOf(root, beside))
+async function writeAll(
+  { folder, fresh }: Places,
+  { root }: Journal,
+  staged: readonly Staged[],
+): Promise<void> {
+  for (const [index, { name, before, after, beside }] of staged.entries()) {
+    if (after.type !== "none") await copyEntry(newCopy(fresh, name), pathOf(root, beside))
+    // git knows only whether a file is to run: what the user has closed to others stays closed.
+    if (before.type === "file" && after.type === "file")
+      await keepAccess(oldCopy(folder, index), pathOf(root, beside))
   }
   for (const { name, after, beside, stamp } of staged) {
     if ((await stampIn(root, name)) !== stamp) throw haveChanged([name])
@@ -106,18 +125,18 @@ async function writeAll(folder: string, { root }: Journal, staged: readonly Stag
 }
 
 /** git writes the files, so that its filters and line ends are those of a checkout. */
-async function stageNew(git: Git, where: Tree, { after, changes }: Plan, folder: string, call: Call) {
+async function stageNew(git: Git, where: Tree, { after, changes }: Plan, fresh: string, call: Call) {
   // Here, unlike in a worktree, large files are needed themselves.
-  const env = { ...call.env, GIT_INDEX_FILE: join(folder, "index"), GIT_LFS_SKIP_SMUDGE: "0" }
+  const env = { ...call.env, GIT_INDEX_FILE: join(fresh, "index"), GIT_LFS_SKIP_SMUDGE: "0" }
   const limited = { limitMs: fileLimitMs, ...call, env }
   await git(where, ["read-tree", "--no-sparse-checkout", after], limited)
   const names = changes.filter(({ isRemoved }) => !isRemoved).map(({ name }) => name)
-  const args = ["checkout-index", "-z", "--stdin", "--quiet", `--prefix=${join(folder, "new")}/`]
+  const args = ["checkout-index", "-z", "--stdin", "--quiet", `--prefix=${join(fresh, "new")}/`]
   await git(where, args, { ...limited, input: listed(names) })
 }
 
 /** What is removed comes first: it may be where something is written. */
-async function stageOld(root: string, { changes }: Plan, folder: string): Promise<Staged[]> {
+async function stageOld(root: string, { changes }: Plan, { folder, fresh }: Places): Promise<Staged[]> {
   const id = randomUUID().slice(0, 8)
   const removed = changes.filter(({ isRemoved }) => isRemoved)
   const written = changes.filter(({ isRemoved }) => !isRemoved)
@@ -129,14 +148,16 @@ async function stageOld(root: string, { changes }: Plan, folder: string): Promis
     if (isFile) await copyEntry(pathOf(root, name), oldCopy(folder, index))
     const before = isFile ? await contentAt(oldCopy(folder, index)) : none
     const beside = `${await folderThere(root, name)}.troupe-${id}-${index}`
-    staged.push({ name, before, after: await newContent(folder, change), beside, stamp })
+    staged.push({ name, before, after: await newContent(fresh, change), beside, stamp })
   }
   return staged
 }
 
-async function newContent(folder: string, { name, isRemoved }: Change) {
-  return isRemoved ? none : contentAt(pathOf(join(folder, "new"), name))
+async function newContent(fresh: string, { name, isRemoved }: Change) {
+  return isRemoved ? none : contentAt(newCopy(fresh, name))
 }
+
+const newCopy = (fresh: string, name: Name): Buffer => pathOf(join(fresh, "new"), name)
 
 /** The innermost folder on the way to a file that exists, with its slash. */
 async function folderThere(root: string, name: Name): Promise<string> {

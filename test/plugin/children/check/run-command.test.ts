@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { build } from "esbuild"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it, onTestFinished } from "vitest"
+import { startGuard } from "../../../../src/plugin/children/check/guard.ts"
 import { runCommand } from "../../../../src/plugin/children/check/run-command.ts"
 import { longestTail } from "../../../../src/plugin/children/check/tail.ts"
 import { tempFolder } from "../../../support/temp-folder.ts"
@@ -192,6 +193,19 @@ describe("A command that is run as a check", () => {
     await poll("the end of its guard", async () =>
       children().every((pid) => before.includes(pid)) ? true : undefined,
     )
+  })
+
+  it("is not ended by its guard once that is released: by then its number may be that of other processes", async () => {
+    const before = children()
+    const other = spawn("sleep", ["600"], { detached: true, stdio: "ignore" })
+    onTestFinished(() => void other.kill("SIGKILL"))
+    const guard = startGuard()
+    await guard.answerFor(other.pid ?? 0)
+    guard.release()
+    await poll("the end of the guard", async () =>
+      children().every((pid) => [...before, other.pid].includes(pid)) ? true : undefined,
+    )
+    expect([other.exitCode, other.signalCode]).toEqual([null, null])
   })
 
   it("is not begun where nobody waits for it in the first place", async () => {

@@ -87,6 +87,24 @@ describe("The answer to a prompt", () => {
     expect(finalAnswer(messages.slice(0, 4), "prompt")).toBeUndefined()
   })
 
+  it("is why opencode could not compact it, where it is too long for that, too", () => {
+    const message = "Session too large to compact"
+    const error = { name: "ContextOverflowError", data: { message } } as const
+    const messages = decodeConversation([
+      asked("prompt", 1),
+      answer("prompt", "first", 2, 3, { finish: "tool-calls" }),
+      asked("compact", 4, compaction(true)),
+      answer("compact", "half a summary", 5, 6, { summary: true, finish: "error", error }),
+      asked("later", 7),
+      answer("later", "another", 8, 9),
+    ])
+    expect(finalAnswer(messages, "prompt")).toMatchObject({
+      text: "",
+      end: { error: { kind: "provider", message } },
+    })
+    expect(finalAnswer(messages, "later")?.text).toBe("another")
+  })
+
   it("stays the same where a person compacts the session afterwards", () => {
     const messages = decodeConversation([
       asked("prompt", 1),
