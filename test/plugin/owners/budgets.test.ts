@@ -444,6 +444,23 @@ describe("After a restart", () => {
     await expect(stage.start(["b"])).rejects.toThrow(/1,000 of 1,000 tokens\..*Nothing was started\.$/)
   })
 
+  it.each([
+    ["nor looked for where nothing is limited", {}, ["owner"]],
+    ["but looked for where something is", { budget: { tokens: 1_000 } }, ["owner", "ses_a"]],
+  ])("what those have started is not known, %s", async (_, options, asked) => {
+    const stage = leftBehind({ depth: 2, ...options }, [
+      { job: input("a", "owner"), session: "ses_a", tokens: 500, ended: true },
+    ])
+    const { children } = stage.host
+    const looked: string[] = []
+    stage.host.children = async (session) => {
+      looked.push(session)
+      return children(session)
+    }
+    await stage.start(["b"])
+    expect(looked).toEqual(asked)
+  })
+
   it("keeps a job of theirs from running again, of which the same is known", async () => {
     const budget = { tokens: 1_000 }
     const stage = leftBehind({ depth: 2 }, [

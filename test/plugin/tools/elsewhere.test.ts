@@ -87,6 +87,13 @@ describe("An owner whose jobs another opencode has", () => {
     expect((await call("agents_wait", { timeout: 0.001 })).output).toContain(words)
   })
 
+  it("starts nothing that needs one of theirs", async () => {
+    const { call } = await besideAnother()
+    await call("agents_status", {})
+    const { output } = await call("agents_start", { tasks: [{ id: "c", prompt: "work", needs: ["a"] }] })
+    expect(output).toBe("Refused: c: it needs a, a job of another opencode (pid 4711)")
+  })
+
   it("is not told that there is nothing where opencode did not say what there is", async () => {
     const { call, fail } = await besideAnother()
     fail(100)

@@ -380,12 +380,12 @@ describe("A task is refused by name", () => {
     ["that needs itself", [needing("a", "a")], ["a: it needs itself"]],
     [
       "that needs another in a circle",
-      [needing("a", "c"), needing("b", "a"), needing("c", "b"), needing("d", "a")],
+      [needing("d", "a"), needing("a", "c"), needing("b", "a"), needing("c", "b")],
       [
+        "d: it needs a, which was refused",
         "a: they need each other in a circle: a → c → b → a",
         "b: they need each other in a circle: a → c → b → a",
         "c: they need each other in a circle: a → c → b → a",
-        "d: it needs a, which was refused",
       ],
     ],
     [
@@ -394,6 +394,15 @@ describe("A task is refused by name", () => {
       [
         "a: it needs nobody, which is no task of this call and no job of yours (your jobs: there)",
         "b: it needs a, which was refused",
+      ],
+    ],
+    [
+      "that needs one that is refused because of what is named after it",
+      [needing("c", "b"), needing("b", "a"), needing("a", "nobody")],
+      [
+        "c: it needs b, which was refused",
+        "b: it needs a, which was refused",
+        "a: it needs nobody, which is no task of this call and no job of yours (your jobs: there)",
       ],
     ],
     [
@@ -441,6 +450,24 @@ describe("A task is refused by name", () => {
     ])
   })
 
+  it("where it needs a job, and its owner has none", async () => {
+    const { start } = services()
+    expect((await start(needing("a", "nobody"))).output).toBe(
+      "Refused: a: it needs nobody, which is no task of this call and no job of yours (you have no jobs)",
+    )
+  })
+
+  it("where one of the jobs that a list has become has ended otherwise, as long as it is to be done", async () => {
+    const { start, call, stateOf } = services()
+    await start({ id: "files", prompt: "read {{item}}", each: ["x", "y"] })
+    await call("agents_cancel", { ids: ["files.2"], reason: "no use" })
+    const { output } = await start(needing("a", "files"), needing("b", { id: "files", on: "ended" }))
+    expect(output).toContain(
+      "Refused: a: it needs files.2, which was cancelled by its owner: no use; continue files.2",
+    )
+    expect([stateOf("a"), stateOf("b")]).toEqual([undefined, "created.blocked"])
+  })
+
   it("where the user forbids what it needs", async () => {
     const { call } = services()
     const { output } = await call(
@@ -463,6 +490,13 @@ describe("A task is refused by name", () => {
   })
 })
 
+it("Tasks that need all that are named before them start at once, however many ways lead through them", async () => {
+  const { start } = services()
+  const ids = Array.from({ length: 40 }, (_, index) => `t${index}`)
+  const { title } = await start(...ids.map((id, index) => needing(id, ...ids.slice(0, index))))
+  expect(title).toBe("40/40 jobs started")
+})
+
 describe("A task for each of some items", () => {
   const each = (id: string, items: unknown, fields: object = {}) => ({
     id,
@@ -483,6 +517,19 @@ describe("A task for each of some items", () => {
       "Read a.ts",
       "Read $& {{item}}",
     ])
+  })
+
+  it.each(["undefined.1", "j9.1"])("takes %s from nobody where it has no id", async (id) => {
+    const { start } = services()
+    const { jobs } = await start({ prompt: "read {{item}}", each: ["x"], needs: [id] }, task(id))
+    expect(jobs.map((job) => job.id)).toEqual(["j1.1", id])
+  })
+
+  it("has an id that looks like an item of a job, which is free where that job is none of many", async () => {
+    const { start } = services()
+    expect((await start(task("a"), task("a.3"))).output).toContain("Started: a, a.3.")
+    expect((await start(each("a.1", ["x"]), task("a.2"))).output).toContain("Started: a.1.1, a.2.")
+    expect((await start(task("a.1"))).output).toContain("Started: a.1.")
   })
 
   it("gets a number of its own where it has no id", async () => {
@@ -535,6 +582,39 @@ describe("A task for each of some items", () => {
     ])
   })
 
+  it("is asked permission for once, which says how many they are: 64 at most", async () => {
+    const { call } = services()
+    const asked: unknown[] = []
+    const tasks = [
+      each("few", ["x", "y"], { description: "Read {{item}}" }),
+      each(
+        "many",
+        Array.from({ length: 70 }, (_, index) => `f${index}`),
+        { description: "Sum up" },
+      ),
+    ]
+    await call(
+      "agents_start",
+      { tasks },
+      {
+        ask: async (...given) => {
+          asked.push(given)
+          return { type: "granted" }
+        },
+      },
+    )
+    expect(asked).toEqual([["general", "Read {{item}} for each of 2, Sum up for each of 64"]])
+  })
+
+  it("and one of its jobs besides are needed once each", async () => {
+    const { start, troupe } = services()
+    await start(each("files", ["x", "y"]), needing("all", "files.2", "files"))
+    expect(troupe.records.get("owner", "all")?.needs).toEqual([
+      { id: "files.2", on: "done" },
+      { id: "files.1", on: "done" },
+    ])
+  })
+
   it("is waited for, looked at and cancelled as a whole by its id, but told nothing: it is no job itself", async () => {
     const { start, call, answer } = services()
     await start(each("files", ["x", "y"]), task("other"))
@@ -579,14 +659,24 @@ describe("A task for each of some items", () => {
     const { start } = services()
     const { output } = await start(
       each("files", ["a"], { prompt: "read {{item}}, not {{other}}" }),
-      task("some", { prompt: "read {{item}}" }),
-      task("sum", { prompt: "sum up {{files}} and {{some}}", needs: ["some"] }),
+      task("some", { prompt: "read {{item}} of {{files}}" }),
+      task("sum", { prompt: "sum up {{files}} and {{some}}", needs: ["some", "files.1"] }),
+      { prompt: "explain {{undefined}}" },
     )
     expect(output.split("\n")).toEqual([
-      "Started: files.1, some, sum. Carry on; agents_wait returns their results.",
+      "Started: files.1, some, sum, j4. Carry on; agents_wait returns their results.",
       "some: {{item}} stays in its prompt as it is: it has no each.",
+      "some: {{files}} stays in its prompt as it is: it does not need files.",
       "sum: {{files}} stays in its prompt as it is: it does not need files.",
     ])
+  })
+
+  it("may have an id that leaves just the room for their numbers", async () => {
+    const { start } = services()
+    const [listed, found] = ["a".repeat(37), "b".repeat(35)]
+    await start({ id: "scan", prompt: "scan", schema: {} })
+    const { jobs } = await start(each(listed, ["x"]), each(found, { from: "scan" }))
+    expect(jobs.map(({ id }) => id)).toEqual([`${listed}.1`, found])
   })
 
   it("becomes 64 jobs at most, and the answer says which items are left", async () => {
@@ -599,6 +689,19 @@ describe("A task for each of some items", () => {
     )
     expect(jobs).toHaveLength(64)
     expect(output).toContain("files: 64 items; left of 70: f65, f66, f67, f68, f69, f70.")
+  })
+
+  it("is not said to leave any where there are just 64", async () => {
+    const { start } = services()
+    const { output } = await start(
+      each(
+        "files",
+        Array.from({ length: 64 }, () => "x"),
+      ),
+    )
+    expect(output).toMatch(
+      /^Started: files\.1, .*, files\.64\. Carry on; agents_wait returns their results\.$/,
+    )
   })
 
   it("is refused where the call would come to more than 512 jobs with it, and what fits behind it starts", async () => {
@@ -629,7 +732,8 @@ describe("A task for each of some items", () => {
     [
       "whose check is made of items, which a model may have written",
       { ...each("a", ["x"]), check: { command: "test -e {{item}}" } },
-      "tasks[0].check.command has {{item}}: no item becomes part of a command",
+      "tasks[0].check.command has {{item}}: no item becomes part of a command, as the shell would run what stands " +
+        "in it; give one command that is the same for every job",
     ],
     [
       "whose check is made of items that another job finds",
@@ -987,6 +1091,11 @@ describe("A task for each item of another job's structured result", () => {
       [{ id: "scan", prompt: "scan" }, files()],
       "files: scan has no schema, so no list",
     ],
+    [
+      "from one that is refused",
+      [{ id: "scan", prompt: "scan", agent: "wizard" }, files()],
+      "files: it needs scan, which was refused",
+    ],
     ["from nowhere", [files()], "files: it needs scan, which is no task of this call"],
     ["from itself", [files({ each: { from: "files" } })], "files: it needs itself"],
     [
@@ -1018,6 +1127,20 @@ describe("A task for each item of another job's structured result", () => {
     await answer("scan.2", found("f"))
     await settle()
     expect(textFor("files.1")).toContain("read f")
+  })
+
+  it("waits for a job of an earlier call that is still at work", async () => {
+    const { start, answer, stateOf, textFor } = services()
+    await start(scan)
+    expect((await start(files())).output).toContain("Started: files.")
+    expect(stateOf("files")).toBe("created.blocked")
+    await answer("scan", found("a.ts"))
+    await settle()
+    expect(textFor("files.1")).toBe("read a.ts")
+    // Or has ended by now.
+    await start(files({ id: "again" }))
+    await settle()
+    expect(textFor("again.1")).toBe("read a.ts")
   })
 
   it("is refused where that has ended with no list", async () => {

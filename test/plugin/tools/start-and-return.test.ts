@@ -156,14 +156,18 @@ describe("agents_start with wait: true", () => {
       title: "0/2 done",
     }
 
-    it("a wait for any of them returns with the first", async () => {
-      const { call, starts, answer, isOver } = await waitingFor(["a", "b"])
+    it("a wait for any of them returns with the first, which the start does not return again", async () => {
+      const { call, starts, start, answer, isOver } = await waitingFor(["a", "b"])
       starts.hear(shown)
       const waiting = call("agents_wait", { ids: ["a", "b"], until: "any" })
       await settled()
       await answer("b")
       expect((await waiting).title).toBe("1/2 done, 1 working")
       expect(isOver()).toBe(false)
+      await answer("a")
+      expect((await start).output).toMatch(
+        /^Already returned by another call: b\.\n<job id="a" [^>]*>\nof a\n<\/job>$/,
+      )
     })
 
     it("a cancel stops them, and the start returns with what they had written", async () => {

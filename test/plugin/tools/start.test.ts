@@ -193,15 +193,22 @@ describe("agents_start", () => {
       "other/m1",
       "router/fake/m1",
       "fake/m2",
+      "router/fake/m3",
+      "other/m#1",
       ...Array.from("abcdef", (each) => `${each}/x`),
     ]
     const { call } = testServices({ models: async () => ok(names.map((name) => ({ name, variants: [] }))) })
-    const tasks = ["m1", "m2#high", "x", "m"].map((model) => task(`${model.length}`, { model }))
+    const asked = ["m1", "//m1", "fake/m3", "m2#high", "m#1", "x", "m12", "m"]
+    const tasks = asked.map((model, index) => task(`t${index}`, { model }))
     const { output } = await call("agents_start", { tasks })
-    expect(output.split("\n").map((line) => line.replace(/^Refused: \d: /, ""))).toEqual([
+    expect(output.split("\n").map((line) => line.replace(/^Refused: t\d: /, ""))).toEqual([
       'no model "m1"; did you mean: fake/m1, other/m1, router/fake/m1?',
+      'no model "//m1"; did you mean: fake/m1, other/m1, router/fake/m1?',
+      'no model "fake/m3"; did you mean: router/fake/m3?',
       'no model "m2#high"; did you mean: fake/m2#high?',
+      'no model "m#1"; did you mean: other/m#1?',
       'no model "x"; did you mean: a/x, b/x, c/x, d/x, e/x and 1 more?',
+      `no model "m12"; available: ${names.join(", ")}`,
       `no model "m"; available: ${names.join(", ")}`,
     ])
   })
@@ -291,6 +298,7 @@ describe("agents_start", () => {
         [],
         "explore, review",
       ],
+      ["all others, where the rules know nothing of that one", [], [], "explore, review"],
       ["none, where all are denied", [rule("*", "deny")], [], "none"],
     ])("by %s", async (_, ofAgent, ofSession, permitted) => {
       expect(await started(ofAgent, ofSession)).toBe(refusal(permitted))
@@ -438,9 +446,16 @@ describe("agents_start", () => {
         { name: odd, variants: ["high"] },
       ])
     const { call, host } = testServices({ models })
-    const tasks = ["fake/m1#high", odd, `${odd}#high`, "fake/m1#huge", "fake/m2#high", "fake/m3#high"].map(
-      (model, index) => task(`t${index}`, { model }),
-    )
+    const asked = [
+      "fake/m1#high",
+      odd,
+      `${odd}#high`,
+      "fake/m1#huge",
+      "fake/m2#high",
+      "fake/m3#high",
+      "fake/m12",
+    ]
+    const tasks = asked.map((model, index) => task(`t${index}`, { model }))
     const { output } = await call("agents_start", { tasks })
     expect(host.prompts.map(({ prompt: { model, variant } }) => [model, variant])).toEqual([
       ["fake/m1", "high"],
@@ -451,6 +466,7 @@ describe("agents_start", () => {
       'Refused: t3: the model "fake/m1" has no variant "huge"; it has: low, high',
       'Refused: t4: the model "fake/m2" has no variants',
       `Refused: t5: no model "fake/m3#high"; available: fake/m1, fake/m2, ${odd}`,
+      `Refused: t6: no model "fake/m12"; available: fake/m1, fake/m2, ${odd}`,
     ])
   })
 

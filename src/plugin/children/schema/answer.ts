@@ -43,7 +43,7 @@ function* outermost(text: string, left: { looks: number; tries: number }): Gener
   const found: string[] = []
   for (let at = 0; at < text.length; at++) {
     if (text[at] !== "{" && text[at] !== "[") continue
-    const { end, isDeep } = extentOf(text, at, left.looks)
+    const { end, isDeep } = extentOf(text, at)
     left.looks -= (end ?? text.length) - at
     if (left.looks < 0) break
     if (end === undefined) continue
@@ -59,11 +59,11 @@ function* outermost(text: string, left: { looks: number; tries: number }): Gener
 }
 
 /** Where the value that begins there ends, if it does, and whether it is too deep. */
-function extentOf(text: string, from: number, looks: number): { end?: number; isDeep: boolean } {
+function extentOf(text: string, from: number): { end?: number; isDeep: boolean } {
   let depth = 0
   let isDeep = false
   let isInText = false
-  for (let at = from; at < text.length && at - from <= looks; at++) {
+  for (let at = from; at < text.length; at++) {
     const character = text[at]
     if (isInText) {
       if (character === "\\") at++
@@ -76,7 +76,7 @@ function extentOf(text: string, from: number, looks: number): { end?: number; is
 }
 
 function parsed(text: string): Json | undefined {
-  if (extentOf(text, 0, text.length).isDeep) return undefined
+  if (extentOf(text, 0).isDeep) return undefined
   try {
     // What JSON cannot say, as 1e999, does not come back.
     return JSON.parse(JSON.stringify(JSON.parse(text)))

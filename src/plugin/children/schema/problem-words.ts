@@ -67,7 +67,6 @@ function requirementOf(keyword: string, params: Record<string, unknown>): string
     case "minItems":
       return `must have at least ${counted(limit, "item")}`
     case "maxItems":
-      return `must have at most ${counted(limit, "item")}`
     case "items":
     case "unevaluatedItems":
       return `must have at most ${counted(limit, "item")}`
@@ -122,9 +121,7 @@ function counted(count: unknown, unit: string): string {
 function shown(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (value instanceof Object) return "an object"
-  return typeof value === "string"
-    ? excerpt(json(value.slice(0, longestValue * 2)), longestValue)
-    : json(value)
+  return typeof value === "string" ? excerpt(json(value), longestValue) : json(value)
 }
 
-const json = (value: unknown) => JSON.stringify(value) ?? "nothing"
+const json = (value: unknown) => JSON.stringify(value)

@@ -83,23 +83,22 @@ class Reading {
   }
 
   schema(given: unknown, path: Path): Plain | boolean {
-    if (typeof given === "boolean" && path.length > 0) return given
+    if (typeof given === "boolean") return given
     if (!isPlain(given)) return this.#wrong(path, given, "a schema")
     if (hasProto(given)) return this.#proto(path)
     if (path.length > mostDepth) {
       this.#add(path, `is nested too deep: at most ${mostDepth} levels`)
-      return true
+      return {}
     }
     this.#places.add(placeOf(path))
     if (this.#places.size === mostSchemas + 1) this.#add([], `has more than ${mostSchemas} schemas in it`)
-    if (this.#places.size > mostSchemas) return true
     const read: Plain = {}
     if (Object.hasOwn(given, "contains")) this.#hasContains = true
     if (Object.hasOwn(given, "unevaluatedItems")) this.#unevaluated.push([...path, "unevaluatedItems"])
     for (const [keyword, value] of Object.entries(given)) {
       const kind = Object.hasOwn(keywords, keyword) ? keywords[keyword] : undefined
       if (kind) Object.assign(read, this.#keyword(kind, keyword, value, [...path, keyword]))
-      else if (!isForOthers(keyword)) this.#unknown(keyword, [...path, keyword])
+      else if (!isAnnotation(keyword)) this.#unknown(keyword, [...path, keyword])
     }
     return { ...containing(ofToday(read)), [EFFORT]: effortOf(given) }
   }
@@ -110,8 +109,6 @@ class Reading {
       return { [keyword]: value }
     }
     switch (kind) {
-      case "annotation":
-        return {}
       case "schema":
         return { [keyword]: this.schema(value, path) }
       case "items":
@@ -199,14 +196,14 @@ class Reading {
     this.#add(path, `is no keyword of JSON Schema that is supported${hint}`)
   }
 
-  #proto(path: Path): true {
+  #proto(path: Path): Plain {
     this.#add([...path, proto], "is a name that cannot be checked: choose another")
-    return true
+    return {}
   }
 
-  #wrong(path: Path, value: unknown, requirement: string): true {
+  #wrong(path: Path, value: unknown, requirement: string): Plain {
     this.#add(path, `is ${shown(value)}: it must be ${requirement}`)
-    return true
+    return {}
   }
 
   #add(path: Path, words: string): void {
@@ -219,7 +216,6 @@ class Reading {
 const types: unknown[] = ["object", "array", "string", "number", "integer", "boolean", "null"]
 
 type Kind =
-  | "annotation"
   | "schema"
   | "schemas"
   | "items"
@@ -282,28 +278,28 @@ const keywords: Record<string, Kind> = {
   $ref: "reference",
   $defs: "named",
   definitions: "named",
-  ...Object.fromEntries(
-    [
-      "$schema",
-      "$id",
-      "$comment",
-      "title",
-      "description",
-      "default",
-      "examples",
-      "deprecated",
-      "readOnly",
-      "writeOnly",
-      // An annotation since 2019-09.
-      "format",
-      "contentEncoding",
-      "contentMediaType",
-      "contentSchema",
-    ].map((name) => [name, "annotation"] as const),
-  ),
 }
 
-const isForOthers = (keyword: string) => keyword.startsWith("x-")
+/** What says nothing of values. */
+const isAnnotation = (keyword: string) => annotations.has(keyword) || keyword.startsWith("x-")
+
+const annotations = new Set([
+  "$schema",
+  "$id",
+  "$comment",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "deprecated",
+  "readOnly",
+  "writeOnly",
+  // An annotation since 2019-09.
+  "format",
+  "contentEncoding",
+  "contentMediaType",
+  "contentSchema",
+])
 
 /** Up to draft 2019-09, `items` could be a list, with `additionalItems` for the rest. */
 function ofToday({ items, additionalItems, ...schema }: Plain): Plain {

@@ -38,7 +38,7 @@ function defaultAgent(
 
 /** By the rules alone: it may depend on a person. */
 const isPermitted = ({ agent, rules }: Owner, name: string) =>
-  verdict([...(agent?.rules ?? []), ...rules], { permission: "task", pattern: name }) !== "deny"
+  verdict(agent ? [...agent.rules, ...rules] : rules, { permission: "task", pattern: name }) !== "deny"
 
 /** As opencode's own `task` does, so that the user's rules for it hold here too: once for each agent. */
 export async function askPermission(

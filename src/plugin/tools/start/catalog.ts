@@ -2,8 +2,10 @@ import type { HostAgent, HostModel, Result, ToolCall } from "../../host/port.ts"
 import type { Owner } from "../../owners/lineage.ts"
 import type { Services } from "../services.ts"
 
-/** What tasks may name. Without `models`, neither a task nor an option names one, and nobody needs to know prices. */
-export type Catalog = { agents: HostAgent[]; models: HostModel[] | undefined }
+/** What tasks may name. `models`: none where neither a task nor an option names one. */
+export type Catalog = { agents: HostAgent[]; models: HostModel[] }
+
+const noModels: Result<HostModel[]> = { ok: true, value: [] }
 
 export async function lookUp(
   { host, options }: Services,
@@ -17,11 +19,11 @@ export async function lookUp(
     host.agents(call.place.session),
     host.session(call.place.session),
     host.modelOf(call.place),
-    namesModel ? host.models(call.place.session) : undefined,
+    namesModel ? host.models(call.place.session) : noModels,
   ])
   const known = answered(agents)
   return {
-    catalog: { agents: known, models: models && answered(models) },
+    catalog: { agents: known, models: answered(models) },
     owner: {
       rules: answered(session).rules,
       agent: known.find(({ name }) => name === call.agent),
@@ -36,7 +38,7 @@ export async function withPrices(
   { agents, models }: Catalog,
   { place }: ToolCall,
 ): Promise<Catalog> {
-  return { agents, models: models ?? answered(await host.models(place.session)) }
+  return { agents, models: models.length > 0 ? models : answered(await host.models(place.session)) }
 }
 
 function answered<T>(result: Result<T>): T {

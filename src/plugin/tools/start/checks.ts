@@ -21,11 +21,8 @@ export const checkOf = ({ check }: Task): Check | undefined =>
  */
 export async function askForChecks(items: readonly Item[], call: Asking): Promise<Item[]> {
   const commands = new Set(items.flatMap((item) => ("task" in item ? (item.task.check?.command ?? []) : [])))
-  const refusals = new Map<string, string>()
-  for (const command of commands) {
-    const refusal = await askForCheck(command, call)
-    if (refusal !== undefined) refusals.set(command, refusal)
-  }
+  const refusals = new Map<string, string | undefined>()
+  for (const command of commands) refusals.set(command, await askForCheck(command, call))
   return items.map((item) => {
     const refused = "task" in item && item.task.check && refusals.get(item.task.check.command)
     return refused ? { name: item.name, refused } : item

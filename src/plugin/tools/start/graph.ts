@@ -1,9 +1,10 @@
 import { breachOf, endOf, standingOf } from "../../../machines/needs.ts"
 import { hasEnded, type Need } from "../../../machines/record.ts"
-import { itemsIn, mostItems } from "../../children/items.ts"
+import { itemsIn } from "../../children/items.ts"
 import type { Task } from "../arguments.ts"
 import { jobsOfList, listed, type Services } from "../services.ts"
 import type { Refused } from "./item.ts"
+import { itemIds, namesOf } from "./list-ids.ts"
 
 type Named = { name: string; task: Task }
 
@@ -17,24 +18,24 @@ export function refuseUnmeetable<Sound extends Named>(
   owner: string,
 ): (Sound | Refused)[] {
   const { records } = services.troupe
+  const sound = items.filter((item): item is Sound => "task" in item)
   const refusals = new Map<Sound | Refused, string>()
   const isRefused = (item: Sound | Refused) => "refused" in item || refusals.has(item)
   /** Of two tasks with one id the first gets it. */
   const taskOf = (id: string) =>
-    items.find((item) => !isRefused(item) && "task" in item && namesOf(item.task).includes(id)) ??
+    sound.find((item) => !refusals.has(item) && namesOf(item.task).includes(id)) ??
     items.find((item) => ("task" in item ? namesOf(item.task).includes(id) : item.name === id))
 
-  for (const item of items) {
-    const twin = "task" in item ? twinIn(item.task) : undefined
+  for (const item of sound) {
+    const twin = twinIn(item.task)
     if (twin !== undefined) refusals.set(item, `it names ${twin} twice in needs`)
   }
   const next = (item: Sound | Refused) =>
     "task" in item && !isRefused(item) ? needsOf(item.task).flatMap(({ id }) => taskOf(id) ?? []) : []
   for (let circle = circleIn(items, next); circle; circle = circleIn(items, next)) {
-    const path = [...circle, circle[0]]
-      .map((item) => (item && "task" in item ? item.task.id : ""))
-      .join(" → ")
-    const words = circle.length === 1 ? "it needs itself" : `they need each other in a circle: ${path}`
+    const [first, ...others] = circle.map(({ name }) => name)
+    const path = [first, ...others, first].join(" → ")
+    const words = others.length === 0 ? "it needs itself" : `they need each other in a circle: ${path}`
     for (const item of circle) refusals.set(item, words)
   }
 
@@ -86,8 +87,8 @@ export function refuseUnmeetable<Sound extends Named>(
   }
   for (let before = -1; before < refusals.size; ) {
     before = refusals.size
-    for (const item of items) {
-      if (!("task" in item) || isRefused(item)) continue
+    for (const item of sound) {
+      if (refusals.has(item)) continue
       const { task } = item
       const obstacle = [...needsOf(task).map(obstacleTo), lackOf(task), lackOfWorktree(task)].find(
         (words) => words !== undefined,
@@ -119,21 +120,12 @@ export function needsFor(
   return needs.length > 0 ? [...new Map(needs.map((need) => [need.id, need])).values()] : undefined
 }
 
-export const itemIds = (id: string, items: readonly unknown[]) =>
-  items.slice(0, mostItems).map((_, index) => `${id}.${index + 1}`)
-
 function needsOf({ needs = [], each, isolation }: Task): Need[] {
   const open = each === undefined || Array.isArray(each) ? [] : [each.from]
   // One that was named may be needed however it ends.
   const isNamed = (job: string) => needs.some(({ id }) => id === job)
   const start = typeof isolation === "object" && !isNamed(isolation.from) ? [isolation.from] : []
   return [...needs, ...[...open, ...start].map((id): Need => ({ id, on: "done" }))]
-}
-
-/** By which ids others may need it. */
-function namesOf({ id, each }: Task): string[] {
-  if (id === undefined) return []
-  return Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
 }
 
 function twinIn({ needs = [] }: Task): string | undefined {

@@ -1,57 +1,43 @@
-import { groupOf, isItemOf } from "../../../machines/group.ts"
+import { groupOf } from "../../../machines/group.ts"
 import { hasEnded } from "../../../machines/record.ts"
 import type { Task } from "../arguments.ts"
 import type { Services } from "../services.ts"
-import { itemIds } from "./graph.ts"
 import type { Item, Refused } from "./item.ts"
+import { hasItem, namesOf } from "./list-ids.ts"
 
 /** Refuses the tasks whose ids are taken: by jobs, or by tasks of this call. */
 export function refuseTaken(services: Services, owner: string, items: readonly Item[]): Item[] {
-  const lists = items.flatMap((item) => ("task" in item && item.task.each ? item.task : []))
+  const tasks = items.filter((item) => "task" in item).map(({ task }) => task)
   return items.map((item, index) =>
-    withoutItemsId(withFreeId(services, owner, item), lists, `tasks[${index}]`),
+    withoutItemsId(withFreeId(services, owner, item), tasks, `tasks[${index}]`),
   )
 }
 
 function withFreeId(services: Services, owner: string, item: Item): Item {
-  if ("refused" in item || item.task.id === undefined) return item
-  const { id, each } = item.task
-  for (const wanted of Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]) {
+  if ("refused" in item) return item
+  const { troupe, recovery } = services
+  // A job that there is already would be taken for an item.
+  const asItems = [...troupe.records.of(owner), ...recovery.elsewhere(owner)]
+    .map(({ id }) => id)
+    .filter((id) => hasItem(item.task, id))
+  for (const wanted of [...namesOf(item.task), ...asItems]) {
     const taker = takerOf(services, owner, wanted)
     if (taker !== undefined) return refusedAsTaken(item.name, wanted, taker)
   }
-  const taken = isOpenList(item.task) ? itemOf(services, owner, id) : undefined
-  if (taken === undefined) return item
-  return refusedAsTaken(item.name, taken, takerOf(services, owner, taken) ?? "")
+  return item
 }
 
-/** How many items another job will find is not known yet: all the ids that they could have are theirs. */
-const isOpenList = ({ each }: Task) => each !== undefined && !Array.isArray(each)
-
-/** A job that there is already, which would be taken for one of the items of this one. */
-function itemOf({ troupe, recovery }: Services, owner: string, list: string): string | undefined {
-  const known = [...troupe.records.of(owner), ...recovery.elsewhere(owner)]
-  return known.find(({ id }) => isItemOf(id, list))?.id
-}
-
-/** A task with the id of an item of another: that has it, whichever of the two comes first. @param lists those with items */
-function withoutItemsId(item: Item, lists: readonly Task[], place: string): Item {
-  if ("refused" in item || item.task.id === undefined) return item
-  const { id, each } = item.task
-  const wanted = Array.isArray(each) ? [id, ...itemIds(id, each)] : [id]
-  const list = lists.find((other) => other.id !== id && wanted.some((one) => hasItemOf(other, one)))?.id
-  if (list === undefined) return item
+/** A task with the id of an item of another: that has it, whichever of the two comes first. */
+function withoutItemsId(item: Item, tasks: readonly Task[], place: string): Item {
+  if ("refused" in item) return item
+  const names = namesOf(item.task)
+  const list = tasks.find((other) => other.id !== item.task.id && names.some((name) => hasItem(other, name)))
+  if (!list) return item
   return {
     name: item.name,
-    refused: `${place} cannot have this id, which an item of ${list} has; choose another, or leave it out`,
+    refused: `${place} cannot have this id, which an item of ${list.id} has; choose another, or leave it out`,
   }
 }
-
-/** All that could be items of a list that is not known yet are. */
-const hasItemOf = ({ id = "", each = [] }: Task, item: string) =>
-  Array.isArray(each) ? itemIds(id, each).includes(item) : isItemOf(item, id)
-
-const forItemsOf = (list: string) => ` by the items of ${list}`
 
 export const refusedAsTaken = (name: string, id: string, taker: string): Refused => ({
   name,
@@ -64,8 +50,8 @@ export function takerOf({ troupe, recovery }: Services, owner: string, id: strin
   if (theirs) return ` by a job of another opencode (pid ${theirs.pid})`
   const own = troupe.records.get(owner, id)
   if (!own) {
-    const list = groupOf(id)
-    return list !== undefined && troupe.records.get(owner, list)?.isGroup ? forItemsOf(list) : undefined
+    const list = troupe.records.get(owner, groupOf(id) ?? id)
+    return list?.isGroup ? ` by the items of ${list.id}` : undefined
   }
   if (!hasEnded(own)) return ""
   return own.session === ""

@@ -10,9 +10,10 @@ import type { Services } from "../services.ts"
 import type { Catalog } from "./catalog.ts"
 import { checkOf } from "./checks.ts"
 import { describe } from "./description.ts"
-import { itemIds, needsFor } from "./graph.ts"
+import { needsFor } from "./graph.ts"
 import { freeId, refusedAsTaken, takerOf } from "./ids.ts"
 import type { Item, Refused, Sound } from "./item.ts"
+import { numbered } from "./list-ids.ts"
 import { optionalFallbacks } from "./models.ts"
 
 /** For what stands for other jobs, each of which has a time of its own: what timers can count to. Milliseconds. */
@@ -61,7 +62,7 @@ export function startAll(
     if ("refused" in item) return item
     const { id = freeId(services, session, wanted), each } = item.task
     if (!Array.isArray(each)) return startOne(item, id)
-    return itemIds(id, each).map((itemId, index) => startOne(forItem(item, each[index] ?? ""), itemId))
+    return numbered(id, each).map((one) => startOne(forItem(item, one.item), one.id))
   })
 }
 

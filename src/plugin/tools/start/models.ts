@@ -7,29 +7,27 @@ import { listed } from "../services.ts"
 export function chosenInTurn(models: readonly HostModel[], asked: readonly string[]): ModelChoice[] | string {
   const twin = asked.find((model, at) => asked.indexOf(model) !== at)
   if (twin !== undefined) return `the model "${twin}" is listed twice`
-  const choices = asked.map((model) => chosen(models, model))
-  return choices.find((choice) => typeof choice === "string") ?? choices.filter(isChoice)
+  const choices: ModelChoice[] = []
+  for (const model of asked) {
+    const choice = chosen(models, model)
+    if (typeof choice === "string") return choice
+    choices.push(choice)
+  }
+  return choices
 }
-
-const isChoice = (choice: ModelChoice | string) => typeof choice !== "string"
 
 /** What the user's option has for a model; those that opencode does not have are left out. */
 export function optionalFallbacks(
   fallback: Options["fallback"],
-  models: readonly HostModel[] | undefined,
+  models: readonly HostModel[],
   model: string | undefined,
 ): ModelChoice[] | undefined {
-  const asked = model !== undefined && Object.hasOwn(fallback, model) ? fallback[model] : undefined
-  const choices = asked?.map((each) => chosen(models ?? [], each)).filter(isChoice)
-  return choices && choices.length > 0 ? choices : undefined
+  const others = Object.entries(fallback).find(([name]) => name === model)?.[1]
+  return others?.map((each) => chosen(models, each)).filter((choice) => typeof choice !== "string")
 }
 
 /** What is wrong in that option, in words for people. */
-export function wrongFallbacks(
-  fallback: Options["fallback"],
-  models: readonly HostModel[] | undefined,
-): string[] {
-  if (!models) return []
+export function wrongFallbacks(fallback: Options["fallback"], models: readonly HostModel[]): string[] {
   return Object.entries(fallback).flatMap(([model, others]) =>
     [model, ...others].flatMap((name) => {
       const choice = chosen(models, name)

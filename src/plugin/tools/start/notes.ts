@@ -1,9 +1,9 @@
 import { placeholder } from "../../../machines/description.ts"
+import type { JobRecord } from "../../../machines/record.ts"
 import { leftOut, mostItems } from "../../children/items.ts"
-import { listed, type Services } from "../services.ts"
+import { listed } from "../services.ts"
 import type { Catalog } from "./catalog.ts"
 import type { Item, Sound } from "./item.ts"
-import type { Outcome } from "./jobs.ts"
 
 /** What else to say of a task than whether it was started. */
 export function notesOn(item: Item, items: readonly Item[]): string[] {
@@ -19,17 +19,14 @@ function notesOnList({ name, task: { each } }: Sound): string[] {
 
 /** What reads like a place for an item or a result, and gets none. */
 function notesOnPlaceholders({ name, task }: Sound, items: readonly Item[]): string[] {
-  const { prompt, needs = [], each, isolation } = task
-  const handedOver = [
-    ...needs.map(({ id }) => id),
-    ...(typeof isolation === "object" ? [isolation.from] : []),
-  ]
+  const { prompt, needs, each, isolation } = task
   const isLackingEach = each === undefined && prompt.includes(placeholder)
-  const unneeded = items.flatMap((item) => {
-    const id = "task" in item ? item.task.id : undefined
-    const isMeant = id !== undefined && prompt.includes(`{{${id}}}`)
-    return isMeant && !handedOver.includes(id) ? [id] : []
-  })
+  const isHandedOver = (id: string) =>
+    needs?.some((need) => need.id === id) || (typeof isolation === "object" && isolation.from === id)
+  const unneeded = items
+    .filter((item) => "task" in item)
+    .map((item) => item.task.id)
+    .filter((id) => id !== undefined && prompt.includes(`{{${id}}}`) && !isHandedOver(id))
   return [
     ...(isLackingEach ? [`${name}: ${placeholder} stays in its prompt as it is: it has no each.`] : []),
     ...unneeded.map((id) => `${name}: {{${id}}} stays in its prompt as it is: it does not need ${id}.`),
@@ -37,14 +34,8 @@ function notesOnPlaceholders({ name, task }: Sound, items: readonly Item[]): str
 }
 
 /** What no limit of costs can hold is said at the start, rather than never noticed. */
-export function unpriced(
-  { troupe }: Services,
-  outcomes: readonly Outcome[],
-  { models = [] }: Catalog,
-): string[] {
-  const used = outcomes.map((outcome) =>
-    "id" in outcome ? troupe.records.get(outcome.owner, outcome.id)?.model : undefined,
-  )
+export function unpriced(records: readonly JobRecord[], { models }: Catalog): string[] {
+  const used = records.map(({ model }) => model)
   const names = models
     .filter(({ name, isUnpriced }) => isUnpriced && used.includes(name))
     .map(({ name }) => name)

@@ -23,7 +23,7 @@ export async function answerOf(
   return { ...answer, metadata: { ...answer.metadata, refused: reasons(refused) } }
 }
 
-const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
+export const recordsOf = ({ troupe }: Services, outcomes: readonly Outcome[]) =>
   outcomes.flatMap((outcome) =>
     "id" in outcome ? (troupe.records.get(outcome.owner, outcome.id) ?? []) : [],
   )

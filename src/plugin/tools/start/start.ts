@@ -11,7 +11,7 @@ import { startAll } from "./jobs.ts"
 import { wrongFallbacks } from "./models.ts"
 import { refuseBeyond } from "./most-jobs.ts"
 import { notesOn, unpriced } from "./notes.ts"
-import type { Made } from "./report.ts"
+import { type Made, recordsOf } from "./report.ts"
 import { checked } from "./tasks.ts"
 
 /** Starts all that can start; a bad item fails alone. Returns when the sessions exist. */
@@ -41,7 +41,7 @@ export async function makeJobs(services: Services, given: unknown, call: ToolCal
   const outcomes = startAll(services, catalog, owner, ready, call, { depth, budget })
   const started = outcomes.filter((outcome) => "id" in outcome)
   await settled(services, started, { test: ({ phase }) => phase !== "opening", signal: call.signal })
-  const prices = isCostLimited ? unpriced(services, outcomes, catalog) : []
+  const prices = isCostLimited ? unpriced(recordsOf(services, outcomes), catalog) : []
   return { outcomes, isToWait: wait, notes: [...ready.flatMap((item) => notesOn(item, ready)), ...prices] }
 }
 

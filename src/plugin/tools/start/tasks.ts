@@ -42,14 +42,14 @@ function read(
   const agent = agentFor(task.agent, agents, owner, call)
   if (typeof agent === "string") return { name, refused: agent }
   const item = { name, task, ...agent }
-  if (task.model === undefined || !models) return item
+  if (task.model === undefined) return item
   const choices = chosenInTurn(models, [task.model].flat())
   if (typeof choices === "string") return { name, refused: choices }
   const [choice, ...fallbacks] = choices
   return { ...item, choice, ...(Array.isArray(task.model) && { fallbacks }) }
 }
 
-function problemWithEach({ id = "", prompt, each, check }: Task, place: string): string | undefined {
+function problemWithEach({ id, prompt, each, check }: Task, place: string): string | undefined {
   if (each === undefined) return undefined
   if (!prompt.includes(placeholder))
     return `${place}.prompt has no ${placeholder}: all jobs of its list would be asked the same`
@@ -60,7 +60,7 @@ function problemWithEach({ id = "", prompt, each, check }: Task, place: string):
       "stands in it; give one command that is the same for every job"
     )
   const longest = Array.isArray(each) ? longestListId : longestOpenListId
-  if (id.length > longest)
+  if (id !== undefined && id.length > longest)
     return `${place}.id has ${id.length} characters: with each it must have at most ${longest}`
   return undefined
 }

@@ -25,6 +25,7 @@ describe("An answer is read", () => {
     ["before prose", '{"n": 1} is the result, see [2].'],
     ["in prose whose quotes are odd", 'It is 5" long: {"n": 1}'],
     ["behind a bracket that is never closed", 'see [ and {"n": 1}'],
+    ["behind a great many brackets", `${"[x] ".repeat(100_000)}{"n": 1}`],
     ["in brackets that are no JSON", 'the result (see {note: {"n": 1}})'],
     ["with a text of brackets before it", '"[{" {"n": 1}'],
   ])("%s", (_, answer) => {
@@ -100,6 +101,41 @@ describe("A schema", () => {
     expect(one).toBe(another)
     expect(await loadSchema(wanted)).toBe(one)
     expect(await loadSchema({ ...wanted, type: "array" })).not.toBe(one)
+  })
+
+  it("is kept until 64 others were asked for since", async () => {
+    const first = await loadSchema({ const: "first" })
+    const second = await loadSchema({ const: "second" })
+    for (let index = 0; index < 63; index++) await loadSchema({ const: index })
+    expect(await loadSchema({ const: "second" })).toBe(second)
+    expect(await loadSchema({ const: "first" })).not.toBe(first)
+  })
+
+  it("that could not be compiled once may be the next time, and until then says why", async () => {
+    let reads = 0
+    const schema = {
+      get type() {
+        if (++reads === 3) throw new Error("no memory")
+        return "object"
+      },
+    }
+    expect(await loadSchema(schema, "tasks[0].schema")).toEqual({
+      ok: false,
+      problems: ["tasks[0].schema could not be compiled: no memory"],
+    })
+    expect(await loadSchema(schema, "tasks[0].schema")).toMatchObject({ ok: true })
+  })
+
+  it("that is nested without end is refused by the name that it has", async () => {
+    const schema = Array.from({ length: 100_000 }).reduce<Record<string, unknown>>(
+      (inner) => ({ not: inner }),
+      {},
+    )
+    for (const name of ["tasks[0].schema", "tasks[1].schema"])
+      expect(await loadSchema(schema, name)).toEqual({
+        ok: false,
+        problems: [expect.stringContaining(`${name} is nested too deep`)],
+      })
   })
 
   it("that cannot be had lets nothing fit", async () => {

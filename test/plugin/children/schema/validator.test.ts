@@ -148,6 +148,63 @@ describe("A schema is refused", () => {
     expect(refusal(schema)[0]?.replace("tasks[0].schema", "")).toContain(words)
   })
 
+  it.each<[string, Plain, string]>([
+    [
+      "an odd keyword",
+      { "odd one": 1 },
+      '["odd one"] is no keyword of JSON Schema that is supported; fields stand under "properties"',
+    ],
+    [
+      "one further in, which is no field's",
+      { items: { name: 1 } },
+      ".items.name is no keyword of JSON Schema that is supported",
+    ],
+    [
+      "too many schemas",
+      { allOf: Array.from({ length: 500 }, () => ({})) },
+      " has more than 500 schemas in it",
+    ],
+    ["dependencies that are none", { dependencies: 7 }, ".dependencies is 7: it must be an object"],
+    [
+      "a mistake in one of them",
+      { dependencies: { a: { not: 7 } } },
+      ".dependencies.a.not is 7: it must be a schema",
+    ],
+    [
+      "a list of fields that is none",
+      { dependentRequired: { a: ["b"], c: "d" } },
+      '.dependentRequired is {"a":["b"],"c":"d"}: it must be an object of lists of texts',
+    ],
+    ["a bound that is no number", { minimum: "1" }, '.minimum is "1": it must be a number'],
+    ["a step that is no number", { multipleOf: "2" }, '.multipleOf is "2": it must be a number above 0'],
+    ["a pattern that is no text", { pattern: 7 }, ".pattern is 7: it must be a regular expression"],
+    [
+      "a place in a list",
+      { $ref: ["#"] },
+      '.$ref is ["#"]: it must be a place in this schema, as "#/$defs/name": others are not read',
+    ],
+    [
+      "a place in another",
+      { $ref: "a.json#/b" },
+      '.$ref is "a.json#/b": it must be a place in this schema, as "#/$defs/name": others are not read',
+    ],
+  ])("for %s, in these words", (_, schema, words) => {
+    expect(refusal(schema)).toEqual([`tasks[0].schema${words}`])
+  })
+
+  it("for a type that is none beside one that is", () => {
+    expect(refusal({ type: ["text", "null"] })).toEqual([
+      expect.stringContaining('.type is ["text","null"]: '),
+    ])
+  })
+
+  it.each<[string, Plain]>([
+    ["a bound of 0, or below", { minimum: 0, maximum: -1 }],
+    ["names that would be no patterns", { properties: { "a(": {} } }],
+  ])("not for %s", (_, schema) => {
+    expect(refusal(schema)).toEqual([])
+  })
+
   it("with all that is wrong with it, up to a few", () => {
     expect(refusal({ type: 1, properties: { a: 2, b: { pattern: "[" } } })).toEqual([
       expect.stringContaining(".type is 1"),
@@ -269,6 +326,18 @@ describe("A value", () => {
       { properties: { "a/b": { items: { type: "null" } } } },
       { "a/b": [1] },
       [`["a/b"][0] is 1: it must be null`],
+    ],
+    [
+      "has names that look like signs or numbers",
+      { properties: Object.fromEntries(["a~b", "v1", "1st"].map((name) => [name, { type: "null" }])) },
+      { "a~b": 1, v1: 1, "1st": 1 },
+      [`["a~b"] is 1: it must be null`, "v1 is 1: it must be null", "1st is 1: it must be null"],
+    ],
+    [
+      "has a wrong item far behind",
+      { items: { type: "null" } },
+      [...Array.from({ length: 12 }, () => null), 1],
+      ["[12] is 1: it must be null"],
     ],
   ])("that %s", (_, schema, value, problems) => {
     expect(problemsWith(schema, value)).toEqual(problems)
