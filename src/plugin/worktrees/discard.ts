@@ -60,7 +60,8 @@ async function lookAt(git: Git, { root, owner }: { root: string; owner: string }
   const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
   if (made.owner !== owner) throw notOurs(root)
   await requireOwn(git, made, call)
-  return { made, loss: await holdingsOf(git, made, call), names: await changedNames(git, made, call) }
+  const [loss, names] = await Promise.all([holdingsOf(git, made, call), changedNames(git, made, call)])
+  return { made, loss, names }
 }
 
 /** By now it may have been removed, and another one made under its name. */

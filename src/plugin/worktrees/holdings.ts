@@ -31,12 +31,14 @@ export type Holdings = {
 
 export async function holdingsOf(git: Git, made: Made, call: Call = {}): Promise<Holdings> {
   const store = { store: made.commonDir }
-  const tip = await tipOf(git, store, made.branch, call)
-  const start = await startOf(git, made, call)
   const isHere = await isThere(made.root)
-  const head = isHere ? (await commitAt(git, inWorktree(made), "HEAD", call))?.id : undefined
-  const ends = [...new Set([tip, head])].filter((end) => end !== undefined)
-  const status = isHere ? await statusOf(git, inWorktree(made), { ...call, withIgnored: true }) : undefined
+  const [tip, start, head, status] = await Promise.all([
+    tipOf(git, store, made.branch, call),
+    startOf(git, made, call),
+    isHere ? commitAt(git, inWorktree(made), "HEAD", call) : undefined,
+    isHere ? statusOf(git, inWorktree(made), { ...call, withIgnored: true }) : undefined,
+  ])
+  const ends = [...new Set([tip, head?.id])].filter((end) => end !== undefined)
   const ignored = (status?.ignored ?? []).filter((name) => !isInstalled(name))
   const below = await repositoriesBelow(made.root, ignored)
   return {
