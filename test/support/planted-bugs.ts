@@ -1880,7 +1880,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       file: "src/plugin/children/schema/reading.ts",
       edits: [
         {
-          from: `      else if (!isForOthers(keyword)) this.#unknown(keyword, [...path, keyword])\n`,
+          from: `      else if (!isAnnotation(keyword)) this.#unknown(keyword, [...path, keyword])\n`,
           to: "",
         },
       ],
