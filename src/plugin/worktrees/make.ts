@@ -1,6 +1,7 @@
 import { lstat, mkdir, realpath } from "node:fs/promises"
 import { isAbsolute, join, relative } from "node:path"
 import { branchOf, namePart, ownerPart, tipOf } from "./branch.ts"
+import { checkoutSettings } from "./checkout.ts"
 import { worktreesCommand } from "./command.ts"
 import { foreignConfiguration, isForeign, originOf } from "./configuration.ts"
 import { WorktreeError } from "./errors.ts"
@@ -66,10 +67,11 @@ export async function makeWorktree(
   const { root, branch } = await claim(git, ours, note)
   try {
     const args = ["worktree", "add", "--quiet", "--no-track", "-b", branch, root, base]
+    const settings = await checkoutSettings(git, repository.where, call)
     // git reads the others as it adds one, and fails on what another git has not written yet.
     await withLock(
       join(ours, "adding"),
-      () => git(repository.where, args, { ...call, limitMs: fileLimitMs }),
+      () => git(repository.where, args, { ...call, settings, limitMs: fileLimitMs }),
       { waitMs: fileLimitMs, signal },
     )
     const { text } = await git({ directory: root }, ["rev-parse", "--absolute-git-dir"], call)

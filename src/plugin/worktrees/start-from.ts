@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { tipOf } from "./branch.ts"
 import { changedNames, inWorktree } from "./changes.ts"
+import { checkoutSettings } from "./checkout.ts"
 import { originOf } from "./configuration.ts"
 import { WorktreeError } from "./errors.ts"
 import { type Call, fileLimitMs, type Git } from "./git.ts"
@@ -42,7 +43,8 @@ export async function startFrom(
   const { root: _, ...rest } = made
   const note = { ...rest, origin: origin ?? originOf(made) }
   await writeNote(root, { ...note, state: "moving", base: start.id })
-  await git(where, ["reset", "--quiet", "--hard", start.id], { limitMs: fileLimitMs, ...call })
+  const settings = await checkoutSettings(git, where, call)
+  await git(where, ["reset", "--quiet", "--hard", start.id], { limitMs: fileLimitMs, ...call, settings })
   await mkdir(directory, { recursive: true })
   await writeNote(root, { ...note, state: "made", base: start.id })
   return { base: start.id }

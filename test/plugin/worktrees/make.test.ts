@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, renameSync, rmSync, symlinkSync } from "node:fs"
+import { appendFileSync, chmodSync, existsSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { folderOf } from "../../../src/plugin/worktrees/folder.ts"
-import { filesIn, testRepository, userSide, writeAll } from "./support/repository.ts"
+import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
 
 const owner = "ses_0123456789abcdef"
 
@@ -56,5 +56,41 @@ describe("A worktree", () => {
     job.abort()
     await waits
     expect([existsSync(note), repo.git("branch", "--list", "troupe/*")]).toEqual([false, ""])
+  })
+})
+
+describe("The many files of a worktree are written by several processes", () => {
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`${index}.txt`, `${index}\n`]))
+
+  /** How many have written files, as git tells it. */
+  function countedIn(repo: TestRepository): () => number {
+    const trace = join(repo.path, ".git", "trace")
+    appendFileSync(join(repo.env.HOME ?? "", ".gitconfig"), `[trace2]\n\teventTarget = ${trace}\n`)
+    return () => {
+      const workers = readFileSync(trace, "utf8").match(/"event":"child_start".*"checkout--worker"/g)
+      rmSync(trace)
+      return workers?.length ?? 0
+    }
+  }
+
+  it.each([
+    ["as many as are of use", undefined, 8],
+    ["as many as the user has set", "2", 2],
+    ["git alone, where the user has set that", "1", 0],
+  ])("%s", async (_, set, expected) => {
+    const repo = testRepository()
+    const first = repo.commit(many)
+    const second = repo.commit(
+      Object.fromEntries(Object.entries(many).map(([name, text]) => [name, text + text])),
+    )
+    if (set !== undefined) repo.git("config", "checkout.workers", set)
+    const counted = countedIn(repo)
+    const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+    expect(counted()).toBe(expected)
+    expect(filesIn(directory)).toEqual(filesIn(repo.path))
+    await repo.worktrees.startFrom(directory, first)
+    expect(counted()).toBe(expected)
+    await repo.worktrees.startFrom(directory, second)
+    expect(filesIn(directory)).toEqual(filesIn(repo.path))
   })
 })

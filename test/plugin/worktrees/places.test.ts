@@ -151,6 +151,28 @@ describe("A worktree is refused, with words and nothing left behind,", () => {
       disk.remove()
     }
   })
+
+  it.skipIf(whyNoDisk)(`where it is full before all of many files are written${skipped}`, async () => {
+    const repo = testRepository()
+    repo.commit(Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`${index}.txt`, `${index}\n`])))
+    await (await repo.worktrees.prepareDiscard({ ...(await make(repo)), owner })).remove()
+    const disk = smallDisk(repo.folder)
+    try {
+      for (const pages of [20, 150, 290]) {
+        disk.fill(pages * 4096)
+        await expect(make(repo), `${pages} pages of room`).rejects.toMatchObject({ kind: "noSpace" })
+        expect([(await repo.worktrees.list()).worktrees, repo.git("branch", "--list", "troupe/*")]).toEqual([
+          [],
+          "",
+        ])
+      }
+      disk.free()
+      const { directory } = await make(repo)
+      expect(filesIn(directory)).toEqual(filesIn(repo.path))
+    } finally {
+      disk.remove()
+    }
+  })
 })
 
 it("A folder above the worktrees to which others can write is closed to them", async () => {
