@@ -46,9 +46,8 @@ export async function prepareDiscard(
         root,
         async () => {
           await requireSame(made)
-          if (JSON.stringify(await holdingsOf(git, made, call)) !== JSON.stringify(loss))
-            throw hasChanged(root)
-          await requireOwn(git, made, call)
+          const [held] = await Promise.all([holdingsOf(git, made, call), requireOwn(git, made, call)])
+          if (JSON.stringify(held) !== JSON.stringify(loss)) throw hasChanged(root)
           await removeWorktree(git, root, made, loss.commit)
         },
         call,

@@ -40,9 +40,8 @@ const underWay = [
 export async function sealWorktree(git: Git, made: Made, message: string, call: Call = {}): Promise<Sealed> {
   const where = inWorktree(made)
   const store = { store: made.commonDir }
-  const tip = await tipOf(git, store, made.branch, call)
-  if (!(await isThere(made.root))) return sealedWithoutFiles(git, made, tip, call)
-  const status = await statusOf(git, where, call)
+  if (!(await isThere(made.root))) return sealedWithoutFiles(git, made, call)
+  const [tip, status] = await Promise.all([tipOf(git, store, made.branch, call), statusOf(git, where, call)])
   const commit = await withScratch(dirname(made.root), async (scratch) => {
     const { tree, index: copy } = await treeOf(git, where, { scratch, status }, call)
     const end = await endOf(git, made, { tree, tip, message }, call)
@@ -50,18 +49,14 @@ export async function sealWorktree(git: Git, made: Made, message: string, call: 
     if (end.tree === tree) await settle(git, made, copy, call)
     return end.id
   })
-  const numbers = await numbersBetween(git, store, (await startOf(git, made, call)).tree, commit, call)
-  return { commit, ...numbers }
+  const { tree: start } = await startOf(git, made, call)
+  return { commit, ...(await numbersBetween(git, store, start, commit, call)) }
 }
 
 /** Somebody has removed the worktree: what is on its branch is all there is. */
-async function sealedWithoutFiles(
-  git: Git,
-  made: Made,
-  tip: string | undefined,
-  call: Call,
-): Promise<Sealed> {
+async function sealedWithoutFiles(git: Git, made: Made, call: Call): Promise<Sealed> {
   const { root, branch, commonDir } = made
+  const tip = await tipOf(git, { store: commonDir }, branch, call)
   if (tip === undefined) {
     throw new WorktreeError(
       "gone",

@@ -30,8 +30,10 @@ export async function statusOf(
   const args = ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"]
   if (withIgnored) args.push("--ignored=matching")
   const limited = { limitMs: fileLimitMs, ...call }
-  const { stdout } = await git(where, [...args, "--ignore-submodules=all"], limited)
-  const links = await linksIn(git, where, limited)
+  const [{ stdout }, links] = await Promise.all([
+    git(where, [...args, "--ignore-submodules=all"], limited),
+    linksIn(git, where, limited),
+  ])
   const isRepository = await Promise.all(links.map((link) => hasGit(where.workTree, link)))
   const nested = links.filter((_, index) => isRepository[index])
   const status: Status = { changed: [], unmerged: [], nested, links, ignored: [] }
