@@ -38,11 +38,7 @@ export async function tidyWorktrees(
   const tidied: Tidied = { removed: [], kept: [], failed: [] }
   for (const worktree of (await listWorktrees(git, folder, call)).worktrees) {
     try {
-      const reason = await reasonToKeep(worktree, isUsed)
-      const why = await inTurn(worktree.directory, () => whyStays(git, worktree, reason, call), {
-        waitMs: lookLimitMs,
-        signal: call.signal,
-      })
+      const why = await whyStays(git, worktree, isUsed, call)
       if (why === undefined) tidied.removed.push(worktree)
       else tidied.kept.push({ worktree, why })
     } catch (error) {
@@ -70,16 +66,26 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   return undefined
 }
 
-/** Removes it where there is no reason to keep it. Looks once more: time has passed. @returns why it stays */
+/** Removes it where there is no reason to keep it. @returns why it stays */
 async function whyStays(
   git: Git,
   worktree: Listed,
-  reason: string | undefined,
+  isUsed: IsUsed | undefined,
   call: Call,
 ): Promise<string | undefined> {
+  const { directory } = worktree
+  const reason = await reasonToKeep(worktree, isUsed)
+  // What stays anyway does not wait until somebody else has done with it.
+  if (reason !== undefined) return (await readNote(directory)) && reason
+  const waiting = { waitMs: lookLimitMs, signal: call.signal }
+  return inTurn(directory, () => removeUnlessUsed(git, worktree, call), waiting)
+}
+
+/** Looks once more: time has passed. @returns why it stays */
+async function removeUnlessUsed(git: Git, worktree: Listed, call: Call): Promise<string | undefined> {
   const { directory, base } = worktree
   const note = await readNote(directory)
-  if (!note || reason !== undefined) return note && reason
+  if (!note) return undefined
   if (await hasBegun(note, worktree)) return `process ${note.pid} has just begun to use it`
   if (note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.

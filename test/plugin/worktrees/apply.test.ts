@@ -2,6 +2,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -10,7 +11,7 @@ import {
 } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import type { Prepared } from "../../../src/plugin/worktrees/apply/apply.ts"
 import { applyFolderOf, folderOf } from "../../../src/plugin/worktrees/folder.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
@@ -209,6 +210,34 @@ describe("Applying a job", () => {
       "z.txt": "644 a person's\n",
     })
     expect(["new", "empty"].map((name) => existsSync(join(repo.path, name)))).toEqual([false, true])
+    expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
+  })
+
+  it("names what it cannot take back, where files are changed while it writes: the first that it wrote, then one to come", async () => {
+    const repo = testRepository()
+    const middle = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`m${index}.txt`, "1\n"]))
+    repo.commit({ "a.txt": "1\n", ...middle, "z.txt": "1\n" })
+    const done = await job(repo, "a", (at) =>
+      writeAll(
+        at,
+        Object.fromEntries(["a.txt", ...Object.keys(middle), "z.txt"].map((name) => [name, "2\n"])),
+      ),
+    )
+    const prepared = await prepare(repo, done)
+    if (prepared.type === "refused") throw new Error("it should be ready")
+    const writing = prepared.write().catch((error: unknown) => error)
+    const isWritten = () => readFileSync(join(repo.path, "a.txt"), "utf8") === "2\n"
+    await vi.waitUntil(isWritten, { timeout: 20_000, interval: 1 })
+    repo.write({ "a.txt": "a person's\n", "z.txt": "a person's\n" })
+    expect(await writing).toMatchObject({
+      kind: "changed",
+      what:
+        'files were changed meanwhile: "z.txt"; what was written until then has been taken back, ' +
+        'but for files that somebody has changed since: "a.txt"',
+    })
+    const files = filesIn(repo.path)
+    expect([files["a.txt"], files["z.txt"]]).toEqual(["644 a person's\n", "644 a person's\n"])
+    expect(Object.keys(middle).map((name) => files[name])).toEqual(Object.keys(middle).map(() => "644 1\n"))
     expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
   })
 

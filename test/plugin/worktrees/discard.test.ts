@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
+import { inTurn } from "../../../src/plugin/worktrees/turns.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import { noSmallDisk, smallDisk } from "../../support/small-disk.ts"
 import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
@@ -255,6 +256,17 @@ describe("Tidying", () => {
       ["elsewhere", expect.stringContaining(`the branch ${elsewhere.branch} is checked out elsewhere`)],
     ])
     expect([worked, elsewhere].map(({ directory }) => existsSync(directory))).toEqual([true, true])
+  })
+
+  it("keeps what holds work at once, also while somebody else just changes it", async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo, "worked")
+    writeAll(directory, { "b.txt": "work\n" })
+    const { kept, failed } = await inTurn(directory, () => repo.worktrees.tidy(() => false))
+    expect(kept.map(({ worktree, why }) => [worktree.job, why])).toEqual([
+      ["worked", "it holds 1 uncommitted file"],
+    ])
+    expect(failed).toEqual([])
   })
 
   it("keeps what is half made while its maker runs, then removes it with its branch, wherever that is", async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { namesBetween } from "../changes.ts"
-import { WorktreeError } from "../errors.ts"
+import { fileFailure, WorktreeError } from "../errors.ts"
 import { type Call, fileLimitMs, type Git, type Tree } from "../git.ts"
 import { foldersOf, listed, type Name, pathOf } from "../names.ts"
 import type { Repository } from "../repository.ts"
@@ -71,15 +71,16 @@ export async function writePlan(
   }
   const steps = staged.map(({ stamp: _, ...step }) => step)
   const journal: Journal = { root, steps, folders: await foldersToMake(root, plan), ledger }
+  const written = new Set<Name>()
   try {
     await writeJournal(folder, journal)
-    await writeAll({ folder, fresh }, journal, staged)
+    await writeAll({ folder, fresh }, journal, staged, written)
     await writeJournal(folder, { ...journal, isWritten: true })
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
-    await undo(folder, journal)
+    const changed = (await undo(folder, journal)).filter((name) => written.has(name))
     await closeJournal(folder)
-    throw error
+    throw changed.length > 0 ? notPutBack(error, changed) : error
   }
   // It has happened: what this cannot do any more, for want of space for instance, the next call does.
   await writeLedger(folder, ledger)
@@ -100,11 +101,15 @@ async function ledgerAfter(
   return withApply(await readLedger(folder), { owner, jobs, changedBy, before, after })
 }
 
-/** First all that needs room on the disk, then what needs none. */
+/**
+ * First all that needs room on the disk, then what needs none.
+ * @param written is told each file before it is
+ */
 async function writeAll(
   { folder, fresh }: Places,
   { root }: Journal,
   staged: readonly Staged[],
+  written: Set<Name>,
 ): Promise<void> {
   for (const [index, { name, before, after, beside }] of staged.entries()) {
     if (after.type !== "none") await copyEntry(newCopy(fresh, name), pathOf(root, beside))
@@ -114,6 +119,7 @@ async function writeAll(
   }
   for (const { name, after, beside, stamp } of staged) {
     if ((await stampIn(root, name)) !== stamp) throw haveChanged([name])
+    written.add(name)
     if (after.type === "none") {
       await removeEntry(root, name)
       await removeEmptied(root, name)
@@ -172,6 +178,17 @@ async function foldersToMake(root: string, { changes }: Plan): Promise<Name[]> {
   const folders = [...new Set(written.flatMap(({ name }) => foldersOf(name)))]
   const isThere = await Promise.all(folders.map((folder) => hasRealFolders(root, `${folder}/`)))
   return folders.filter((_, index) => !isThere[index])
+}
+
+/** Somebody has changed what was written before that failed. */
+function notPutBack(cause: unknown, names: readonly Name[]): WorktreeError {
+  const { kind, what } = fileFailure(cause)
+  return new WorktreeError(
+    kind,
+    `${what}; what was written until then has been taken back, but for files that somebody has changed since: ` +
+      someNames(names),
+    "see with git diff whether they are as you want them, then apply again",
+  )
 }
 
 const haveChanged = (names: readonly Name[]) =>
