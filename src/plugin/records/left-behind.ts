@@ -86,9 +86,12 @@ export function findingOf(evidence: Evidence): Finding {
   const { error, isTruncated, isUnavailable, at: endedAt = now } = answer?.end ?? {}
   const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   const again = () => jobAgain(child, stored, earlierText(messages, run))
-  // Asked again, it gets the same answer, which has it move on.
-  if (recover === "resume" && isUnavailable && again().fallbacks?.length)
-    return { type: "unfinished", job: again(), interrupted }
+  // Its process ended between two models. Asked again, it gets the same answer, which has it move on.
+  if (isUnavailable && again().fallbacks?.length) {
+    if (recover === "resume" || isRunning || isTakenOver)
+      return { type: "unfinished", job: again(), interrupted }
+    if (isRefusalAll(messages)) return { type: "interrupted", record: interrupted }
+  }
   // An abort came from the end of the process: it is neither an answer nor a failure.
   if (answer && error?.kind !== "interrupted") {
     const checked = error ? undefined : check?.(answer.text)
@@ -139,6 +142,12 @@ export function findingOf(evidence: Evidence): Finding {
   if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
   if (record.needs && !hasBegun) return { type: "blocked", job, interrupted }
   return { type: "interrupted", record: interrupted }
+}
+
+/** Whether all that a model has said is that it cannot be had: any other one is asked the same then. */
+function isRefusalAll(messages: readonly HostMessage[]): boolean {
+  const said = messages.filter((message) => message.role === "assistant")
+  return said.every(({ text, end }) => text === "" && end?.isUnavailable === true)
 }
 
 /** What an answer comes to whose job may have to pass a check. */

@@ -361,7 +361,9 @@ describe("An opencode that ends while a job moves", () => {
     second.answer("by m2")
     seen(() => {})()
     await call("agents_wait", {})
-    return moments.filter(({ sessions }) => sessions.size > 1)
+    return moments.filter(({ said }) =>
+      [...said.values()].flat().some(({ info }) => info.role === "assistant"),
+    )
   }
 
   const holder: Holder = {
@@ -374,7 +376,7 @@ describe("An opencode that ends while a job moves", () => {
   const claims: Claims = { claim: async (_, seen) => seen.map(() => "taken") }
 
   /** What opencode answers to a prompt that it has had before, or the model. */
-  function answering(said: Left["said"], asked: string[]): Host["prompt"] {
+  function answering(said: Left["said"], asked: string[], texts: string[] = []): Host["prompt"] {
     return async (prompt) => {
       const messages = said.get(prompt.session) ?? []
       said.set(prompt.session, messages)
@@ -383,6 +385,7 @@ describe("An opencode that ends while a job moves", () => {
       )
       if (known) return okMessage(known)
       asked.push(`${prompt.model} in ${prompt.session}`)
+      texts.push(prompt.text)
       const isRefused = prompt.model === "fake/m1"
       const refused = answerTo(prompt, "", { finish: "", error: noKey })
       const message = isRefused ? refused : answerTo(prompt, "by m2")
@@ -420,17 +423,35 @@ describe("An opencode that ends while a job moves", () => {
     }
   })
 
-  it("with recover: fail leaves one job, which has failed as interrupted or has its answer", async () => {
-    for (const [index, left] of (await everyMoment()).entries()) {
-      const { call, host } = testServices({}, { recover: "fail" }, undefined, { holder, claims })
+  it("with recover: fail leaves one job, which was interrupted and is brought to its end by a message, or has its answer", async () => {
+    const moments = await everyMoment()
+    for (const [index, left] of moments.entries()) {
+      const asked: string[] = []
+      const texts: string[] = []
+      const wasAsked = left.said.size > 1
+      const { call, host } = testServices(
+        {},
+        { recover: "fail" },
+        (double) => ({
+          ...double,
+          prompt: answering(left.said, asked, texts),
+          messages: async (id) => ({ ok: true, value: (left.said.get(id) ?? []).map(decodeMessage) }),
+        }),
+        { holder, claims },
+      )
       for (const [id, session] of left.sessions) host.sessions.set(id, session)
-      for (const [id, messages] of left.said) host.said.set(id, messages)
       const { jobs } = await call("agents_wait", {})
-      expect(
-        jobs.map(({ id, state }) => `${id} ${state}`),
-        `moment ${index}`,
-      ).toEqual([expect.stringMatching(/^a (failed|done)$/)])
-      expect(host.prompts).toEqual([])
+      const what = `moment ${index}`
+      expect(asked, what).toEqual([])
+      const [job] = jobs
+      if (job?.state !== "done") {
+        expect(jobs, what).toMatchObject([{ id: "a", state: "failed", error: { kind: "interrupted" } }])
+        await call("agents_send", { id: "a", message: "Go on." })
+        const after = await call("agents_wait", {})
+        expect(after.jobs, what).toMatchObject([{ id: "a", state: "done", model: "fake/m2" }])
+        expect(texts.at(-1), what).toContain("Go on.")
+        if (!wasAsked) expect(texts.at(-1), what).toContain(task.prompt)
+      }
     }
   })
 })

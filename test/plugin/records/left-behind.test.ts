@@ -94,6 +94,26 @@ describe("A job that a process has left", () => {
     expect(findingOf(evidenceOf(working, [question], { ...taken, isRunning: true })).type).toBe("unfinished")
   })
 
+  it.each<[string, Partial<Evidence>, Finding["type"]]>([
+    ["moves on where jobs are to be resumed", { recover: "resume" }, "unfinished"],
+    ["moves on where a reload has taken it over", { isTakenOver: true }, "unfinished"],
+    ["has not failed of the first one otherwise: agents_send has it move on", {}, "interrupted"],
+  ])("that was between two models, as the first was not available, %s", (_, more, type) => {
+    const noKey = { message: "Invalid API key", statusCode: 401, isRetryable: false }
+    const answer = answerTo(asked, "", { finish: "", error: { name: "APIError", data: noKey } })
+    const { stored, ...rest } = evidenceOf({ ...working, run: 1 }, [question, answer], more)
+    const between = findingOf({ ...rest, stored: { ...stored, fallbacks: [{ model: "fake/m3" }] } })
+    expect(between).toMatchObject(
+      type === "unfinished"
+        ? { type, job: { id: job.id, fallbacks: [{ model: "fake/m3" }] } }
+        : { type, record: { state: "failed", error: { kind: "interrupted" } } },
+    )
+    expect(findingOf({ ...rest, stored })).toMatchObject({
+      type: "answered",
+      record: { state: "failed", error: { kind: "provider" } },
+    })
+  })
+
   const [half, more] = [answerTo(asked, "half", { finish: "tool-calls" }), answerTo(asked, "")]
   const begun = answerTo(asked, "", { finish: "" })
   const whole = answerTo(asked, "the answer", { time: { created: 1, completed: 1_700_000 } })
