@@ -15,7 +15,7 @@ export type JobContext = {
   holdUntil?: number | undefined
   /** When it was told so. */
   heldAt?: number | undefined
-  /** When it went on to a model whose session is still to be made, from one that was never asked. */
+  /** When it began to go on to another model, until the session for that is there. */
   movedAt?: number | undefined
   startedAt?: number
   endedAt?: number

@@ -47,8 +47,9 @@ export function openedTooLate(context: JobContext): Decision {
 }
 
 export function movedTooLate(context: JobContext): Decision {
-  const { job, startedAt = job.askedAt } = context
-  return unopened(context, openedLate(openLimitOf(job)), startedAt)
+  const { job, movedAt = job.askedAt } = context
+  const limit = openLimitOf(job)
+  return unopened(context, openedLate(limit), movedAt + limit)
 }
 
 const openedLate = (limit: number) => `opencode did not make the child session within ${inSeconds(limit)}`
@@ -75,10 +76,11 @@ export function notRepeated(
 
 export function notLeft(context: JobContext, thrown: unknown): Decision {
   const { kind, message } = failureOf(context)
+  const { job, movedAt = job.askedAt } = context
   const known = EffectFailure.safeParse(thrown)
   const why = known.success ? known.data.message : `opencode gave no answer within ${inSeconds(leaveLimit)}`
   const words = `${message}. ${nextOf(context)} was not asked instead, since the child could not be stopped: ${why}`
-  const at = known.success ? known.data.at : (context.startedAt ?? context.job.askedAt)
+  const at = known.success ? known.data.at : movedAt + leaveLimit
   return { ending: { state: "failed", error: { kind, message: words } }, at }
 }
 

@@ -51,6 +51,7 @@ export function movedOn(
     // Its session knows nothing of one.
     check: undefined,
     failure: undefined,
+    movedAt: at,
     // A slot is one for a model, whichever its variant.
     slotAt: job.model === context.job.model ? at : undefined,
   }

@@ -223,6 +223,7 @@ export const jobSetup = setup({
     })),
     leaveModel: assign(({ context }, { failure, at }: { failure: JobError; at: number }) => ({
       failure,
+      movedAt: at,
       remainingMs: remainingAt(context, at),
       deadlineAt: undefined,
       idleAt: undefined,

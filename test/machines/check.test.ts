@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { nothing, play } from "./support/play.ts"
+import { usage } from "./support/jobs.ts"
+import { nothing, play, settled } from "./support/play.ts"
 
 const hasToPass = { command: "npm test", attempts: 1 }
 const red = { exitCode: 1, output: "1 failed" }
@@ -35,6 +36,22 @@ describe("A job that has to pass a check", () => {
     })
     expect((day.record("a").endedAt ?? 0) - (day.record("a").startedAt ?? 0)).toBe(6_000)
     expect(day.record("b").phase).toBe("working")
+  })
+
+  it("counts what its child has spent, as it hears of it while the check runs", async () => {
+    const day = await checked()
+    await day.tell("a", day.spent(99))
+    expect(day.record("a").usage).toEqual(usage(99))
+    await day.check("a")
+    expect(day.record("a")).toMatchObject({ state: "done", usage: usage(99) })
+  })
+
+  it("has failed of the check where that cannot be run at all", async () => {
+    const day = await checked()
+    expect(day.record("a").check).not.toHaveProperty("exitCode")
+    day.checking("a").reject(new Error("no shell"))
+    await settled()
+    expect(day.record("a").error).toEqual({ kind: "check", message: "no shell" })
   })
 
   it("has the data of the answer that passes", async () => {
@@ -80,7 +97,7 @@ describe("A job that has to pass a check", () => {
     expect(day.record("a").error?.kind).toBe("provider")
     await day.start("g", { hasToPass, each: { from: "x", timeoutMs: 1, idleMs: 1 } })
     await day.answer("g")
-    expect(day.record("g").state).toBe("done")
+    expect(day.record("g")).toMatchObject({ state: "done", isGroup: true })
     expect(day.record("g")).not.toHaveProperty("check")
     expect(day.calls.checking).toEqual([])
   })

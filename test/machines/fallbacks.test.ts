@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest"
+import { clockTime } from "../../src/machines/durations.ts"
 import type { Answer, LeaveChildOutput } from "../../src/machines/effects.ts"
 import type { JobInput } from "../../src/machines/events.ts"
 import { usage } from "./support/jobs.ts"
@@ -172,6 +173,7 @@ describe("A job with fallbacks", () => {
             `${noKey.error.message}. q/n was not asked instead, since the child could not be stopped: ` +
             "opencode gave no answer within 30 s",
         },
+        endedAt: troupe.now(),
       })
       expect(troupe.leaving("j1").signal.aborted).toBe(true)
     })
@@ -270,6 +272,7 @@ describe("A job with fallbacks", () => {
           },
           // It has used nothing twice.
           usage: usage(6),
+          endedAt: troupe.now(),
         })
         expect(troupe.record("j1").attempts).toEqual([{ model: "p/m", error: noKey.error }])
       },
@@ -386,6 +389,7 @@ describe("A job with fallbacks", () => {
       await opened("ses_w", "w")
       await troupe.start("j1", { model: "p/m", fallbacks: [{ model: "q/n" }], ...fields })
     }
+    const heldUntil = (ms: number) => `q on hold until ${clockTime(troupe.now() + ms, troupe.now())}`
     async function held(ms: number) {
       troupe.troupe.hold({ owner: "owner", id: "w" }, troupe.now() + ms)
       await settled()
@@ -545,6 +549,43 @@ describe("A job with fallbacks", () => {
       await settled()
       await opened("ses_3")
       expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_3", job: { model: "r/o" } })
+      expect(troupe.record("j1").attempts?.[1]?.error.message).toBe(heldUntil(hour))
+    })
+
+    it("while the session for it is made: asks the third, and says of each until when it would have waited", async () => {
+      await start({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] }, { concurrency: limits })
+      await troupe.start("v", { model: "q/n" })
+      await opened("ses_v", "v")
+      await troupe.answer("j1", noKey)
+      await left()
+      troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + hour)
+      await settled()
+      await opened("ses_2")
+      expect(standing()).toBe("prompting.opening")
+      await opened("ses_3")
+      expect(troupe.prompting("j1").input).toMatchObject({ session: "ses_3", job: { model: "r/o" } })
+      expect(troupe.record("j1").attempts).toMatchObject([
+        { model: "p/m", error: noKey.error, session: "ses_1" },
+        { model: "q/n", error: { message: heldUntil(hour) }, session: "ses_2" },
+      ])
+    })
+
+    it("after it has moved to it, for a minute: waits for it, and then has all the time that it was given", async () => {
+      await start({ timeoutMs: 120_000 }, { concurrency: limits })
+      await troupe.start("v", { model: "q/n" })
+      await opened("ses_v", "v")
+      await troupe.answer("j1", noKey)
+      await left()
+      await opened("ses_2")
+      troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + 60_000)
+      await settled()
+      expect(standing()).toBe("prompting.queued")
+      expect(troupe.record("j1").holdUntil).toBe(troupe.now() + 60_000)
+      await troupe.pass(10_000)
+      // What it answers ends the hold sooner.
+      await troupe.answer("v")
+      expect(standing()).toBe("prompting.working")
+      expect(troupe.record("j1").deadlineAt).toBe(troupe.now() + 120_000)
     })
 
     it("is cancelled in the session that is being made", async () => {

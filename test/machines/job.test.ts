@@ -1351,6 +1351,27 @@ describe("A job during which the computer's clock is set back by an hour", () =>
   })
 })
 
+describe("Sessions that a job's child has started by itself", () => {
+  const told = (session: string, input: number): JobEvent => ({
+    type: "subagent.spent",
+    session,
+    usage: usage(input),
+  })
+
+  it("count with what they have used while it works, and those of an earlier run while it waits too", async () => {
+    const stage = play({ concurrency: 1 })
+    await stage.start("j1")
+    await stage.start("j2")
+    await stage.tell("j1", told("ses_a", 3))
+    await stage.tell("j2", told("ses_b", 4))
+    expect(stage.record("j1").subagents).toEqual([{ session: "ses_a", usage: usage(3) }])
+    expect(stage.record("j2")).toMatchObject({
+      phase: "queued",
+      subagents: [{ session: "ses_b", usage: usage(4) }],
+    })
+  })
+})
+
 describe("A follow-up", () => {
   const earlier = { text: "It is in line 7.", usage: usage(10) }
   const followUp = { run: 2, session, earlier }
@@ -1379,6 +1400,24 @@ describe("A follow-up", () => {
     await stage.start("j2", { ...followUp, earlier: { ...undelivered, text: "" } })
     await stage.answer("j2", { text: "Nowhere." })
     expect(stage.record("j2").text).toBe("Nowhere.")
+  })
+
+  it("whose answer does not fit its schema has it all the same, after what its owner was not given; one that fails otherwise has not", async () => {
+    const stage = play()
+    const undelivered = { ...followUp, earlier: { ...earlier, isUndelivered: true } }
+    const [unfit, broken] = (["schema", "provider"] as const).map((kind) => ({ kind, message: "no" }))
+    await stage.start("j1", undelivered)
+    await stage.answer("j1", { text: "{}", isTruncated: true, error: unfit })
+    expect(stage.record("j1")).toMatchObject({
+      state: "failed",
+      error: unfit,
+      text: "It is in line 7.\n\n{}",
+      isTruncated: true,
+    })
+    await stage.start("j2", undelivered)
+    await stage.answer("j2", { text: "{", isTruncated: true, error: broken })
+    expect(stage.record("j2")).toMatchObject({ state: "failed", error: broken, text: "It is in line 7." })
+    expect(stage.record("j2")).not.toHaveProperty("isTruncated")
   })
 
   it("waits for a slot like any other run", async () => {
