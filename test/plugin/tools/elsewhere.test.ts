@@ -92,6 +92,10 @@ describe("An owner whose jobs another opencode has", () => {
     await call("agents_status", {})
     const { output } = await call("agents_start", { tasks: [{ id: "c", prompt: "work", needs: ["a"] }] })
     expect(output).toBe("Refused: c: it needs a, a job of another opencode (pid 4711)")
+    const unknown = await call("agents_start", { tasks: [{ id: "c", prompt: "work", needs: ["x"] }] })
+    expect(unknown.output).toBe(
+      "Refused: c: it needs x, which is no task of this call and no job of yours (you have no jobs)",
+    )
   })
 
   it("is not told that there is nothing where opencode did not say what there is", async () => {

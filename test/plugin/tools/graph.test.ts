@@ -117,9 +117,15 @@ describe("A task that needs others", () => {
       task("a", { isolation: "worktree" }),
       task("b", { isolation: { from: "a" } }),
       task("c", { isolation: { from: "a" }, needs: [{ id: "a", on: "ended" }] }),
+      task("d", { isolation: { from: "a" }, needs: [{ id: "c", on: "ended" }] }),
     )
     const needs = (id: string) => troupe.records.get("owner", id)?.needs
     expect([needs("b"), needs("c")]).toEqual([[{ id: "a", on: "done" }], [{ id: "a", on: "ended" }]])
+    // That it needs another one as well leaves it as it is.
+    expect(needs("d")).toEqual([
+      { id: "c", on: "ended" },
+      { id: "a", on: "done" },
+    ])
   })
 
   it("is fenced by a tag that no result has, whatever is in one", async () => {
