@@ -55,6 +55,9 @@ const [modes, moments]: [Mode[], Moment[]] = isDeep
     ]
   : [["resume"], ["committing", "checking", "making"]]
 
+/** Until all graphs of one kind are where they are to be killed: a deep run has eighteen at work at once. Milliseconds. */
+const mostWait = isDeep ? 240_000 : 60_000
+
 /** What a child is told that is to go on, whatever it was at. */
 const goOn = "put it straight now"
 const tokens = { input: 400, output: 100 }
@@ -147,9 +150,7 @@ describeBoth("A graph with all that one may have, killed -9", ({ start, tools })
           await poll(
             `${moment} with ${mode}`,
             () => linesOf("reached").includes(`${moment} ${mode}`) || undefined,
-            {
-              timeoutMs: 60_000,
-            },
+            { timeoutMs: mostWait },
           )
     }
     await oc.kill()
@@ -161,7 +162,7 @@ describeBoth("A graph with all that one may have, killed -9", ({ start, tools })
       const project = projects[of.endsWith("fail") ? "fail" : "resume"]
       await project.callTool(owner, "agents_wait", {})
     }
-  }, 300_000)
+  }, mostWait + 300_000)
 
   afterAll(async () => {
     await oc?.stop()

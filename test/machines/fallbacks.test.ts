@@ -156,6 +156,7 @@ describe("A job with fallbacks", () => {
       await troupe.answer("j1", noKey)
       troupe.leaving("j1").reject({ kind: "prompt", message: "fetch failed" })
       await settled()
+      expect(standing()).toBe("failed")
       expect(troupe.record("j1").error?.message).toMatch(/could not be stopped: fetch failed$/)
       expect(opens()).toBe(1)
     })
@@ -617,6 +618,16 @@ describe("A job with fallbacks", () => {
         attempts: [{ model: "p/m", error: { kind: "provider", message: why } }],
         endedAt: troupe.now(),
       })
+      expect(troupe.record("j1").attempts?.[0]).not.toHaveProperty("session")
+    })
+
+    it("fails in the one it had where no other can be made", async () => {
+      await waiting()
+      await opened("ses_1")
+      await held(hour)
+      troupe.opening("j1").reject({ kind: "create", message: "out of disk" })
+      await settled()
+      expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1", model: "q/n" })
       expect(troupe.record("j1").attempts?.[0]).not.toHaveProperty("session")
     })
 
