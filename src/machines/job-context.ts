@@ -17,6 +17,8 @@ export type JobContext = {
   heldAt?: number | undefined
   /** When it began to go on to another model, until the session for that is there. */
   movedAt?: number | undefined
+  /** When its session was there, where it was made for this run. */
+  openedAt?: number | undefined
   startedAt?: number
   endedAt?: number
   /** What is left of the total time when its clock starts again. Milliseconds. */

@@ -59,7 +59,7 @@ export function movedOn(
 
 /** The model's hold lasts too long. Its child was never asked, so that there is nothing to stop or to tell the next. */
 export function passedOver(context: JobContext): Partial<JobContext> {
-  const { session, job, holdUntil = 0, heldAt = 0 } = context
+  const { session, job, holdUntil = 0, heldAt = 0, openedAt = heldAt } = context
   const fallbacks = job.fallbacks?.slice(job.fallbacks.findIndex(isOfAnotherModel(job)))
   const message = `${providerOf(job.model) ?? "its provider"} on hold until ${clockTime(holdUntil, heldAt)}`
   return {
@@ -67,7 +67,8 @@ export function passedOver(context: JobContext): Partial<JobContext> {
       { ...context, job: { ...job, fallbacks }, failure: { kind: "provider", message } },
       { session },
     ),
-    movedAt: heldAt,
+    // A hold may have been told while its session was still to be made.
+    movedAt: Math.max(heldAt, openedAt),
     slotAt: undefined,
   }
 }

@@ -119,6 +119,7 @@ export const jobSetup = setup({
       session,
       ...(worktree && { job: { ...context.job, worktree } }),
       movedAt: undefined,
+      openedAt: at,
       // A slot that came early is of use only from now on.
       ...(context.slotAt !== undefined && { slotAt: at }),
     })),

@@ -55,9 +55,6 @@ const [modes, moments]: [Mode[], Moment[]] = isDeep
     ]
   : [["resume"], ["committing", "checking", "making"]]
 
-/** Until all graphs of one kind are where they are to be killed: a deep run has eighteen at work at once. Milliseconds. */
-const mostWait = isDeep ? 240_000 : 60_000
-
 /** What a child is told that is to go on, whatever it was at. */
 const goOn = "put it straight now"
 const tokens = { input: 400, output: 100 }
@@ -144,14 +141,16 @@ describeBoth("A graph with all that one may have, killed -9", ({ start, tools })
     await beginDear()
     for (const isLast of [false, true]) {
       const now = moments.filter((moment) => (moment === "making") === isLast)
-      for (const mode of modes) for (const moment of now) await begin(moment, mode)
-      for (const mode of modes)
+      // One kind after the other: so many at once are more than opencode 2 can do with in its limits.
+      for (const mode of modes) {
+        for (const moment of now) await begin(moment, mode)
         for (const moment of now)
           await poll(
             `${moment} with ${mode}`,
             () => linesOf("reached").includes(`${moment} ${mode}`) || undefined,
-            { timeoutMs: mostWait },
+            { timeoutMs: 60_000 },
           )
+      }
     }
     await oc.kill()
     isKilled = true
@@ -162,7 +161,7 @@ describeBoth("A graph with all that one may have, killed -9", ({ start, tools })
       const project = projects[of.endsWith("fail") ? "fail" : "resume"]
       await project.callTool(owner, "agents_wait", {})
     }
-  }, mostWait + 300_000)
+  }, 600_000)
 
   afterAll(async () => {
     await oc?.stop()

@@ -621,6 +621,15 @@ describe("A job with fallbacks", () => {
       expect(troupe.record("j1").attempts?.[0]).not.toHaveProperty("session")
     })
 
+    it("before its session is there: the time for the next one is counted from when it was", async () => {
+      await waiting()
+      await held(hour)
+      await troupe.pass(20_000)
+      await opened("ses_1")
+      await troupe.pass(30_000)
+      expect(troupe.record("j1")).toMatchObject({ state: "failed", session: "ses_1", endedAt: troupe.now() })
+    })
+
     it("fails in the one it had where no other can be made", async () => {
       await waiting()
       await opened("ses_1")

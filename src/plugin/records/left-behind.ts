@@ -86,11 +86,14 @@ export function findingOf(evidence: Evidence): Finding {
   const { error, isTruncated, isUnavailable, at: endedAt = now } = answer?.end ?? {}
   const interrupted = withText(endedAs(child, record, interruption(messages), now), messages, run)
   const again = () => jobAgain(child, stored, earlierText(messages, run))
+  /** What it needed, it has been given. */
+  const asked = () => ({ ...again(), ...(record.needs && { hasBegun: true as const }) })
   // Its process ended between two models. Asked again, it gets the same answer, which has it move on.
   if (isUnavailable && again().fallbacks?.length) {
     if (recover === "resume" || isRunning || isTakenOver)
-      return { type: "unfinished", job: again(), interrupted }
-    if (isRefusalAll(messages)) return { type: "interrupted", record: interrupted }
+      return { type: "unfinished", job: asked(), interrupted }
+    if (isRefusalAll(messages))
+      return { type: "interrupted", record: { ...interrupted, error: betweenModels(error) } }
   }
   // An abort came from the end of the process: it is neither an answer nor a failure.
   if (answer && error?.kind !== "interrupted") {
@@ -103,14 +106,7 @@ export function findingOf(evidence: Evidence): Finding {
       const failed = { ...endedAs(child, record, unfit(checked.problems), endedAt), ...given(answer.text) }
       // It may still be corrected, for which nobody has asked yet.
       return !isRepaired && (recover === "resume" || isRunning || isTakenOver)
-        ? {
-            type: "unfinished",
-            job: {
-              ...jobAgain(child, stored, earlierText(messages, run)),
-              ...(record.needs && { hasBegun: true }),
-            },
-            interrupted: failed,
-          }
+        ? { type: "unfinished", job: asked(), interrupted: failed }
         : { type: "answered", record: failed }
     }
     if (!error) {
@@ -123,8 +119,7 @@ export function findingOf(evidence: Evidence): Finding {
       }
       const found = afterCheck(stored, answer.id, done, interrupted)
       if (found.type === "answered" || !(recover === "resume" || isRunning || isTakenOver)) return found
-      const job = { ...again(), ...(record.needs && { hasBegun: true as const }) }
-      return { type: "unfinished", job, interrupted: found.record }
+      return { type: "unfinished", job: asked(), interrupted: found.record }
     }
     return {
       type: "answered",
@@ -135,8 +130,7 @@ export function findingOf(evidence: Evidence): Finding {
   const isUnasked = isTakenOver && placeOf(messages, messageID) === undefined
   const hasBegun = placeOf(messages, messageID) !== undefined
   const job = {
-    ...again(),
-    ...(record.needs && hasBegun && { hasBegun: true as const }),
+    ...(hasBegun ? asked() : again()),
     ...(messages.length === 0 && !isRunning && { isUnasked: true as const }),
   }
   if (recover === "resume" || isRunning || isUnasked) return { type: "unfinished", job, interrupted }
@@ -227,6 +221,12 @@ function interruption(messages: readonly HostMessage[]): JobError {
   const isDraftLost = last?.role === "assistant" && !last.end && last.text === ""
   const lost = isDraftLost ? " What it had not finished writing is lost." : ""
   return { kind: "interrupted", message: `opencode ended while it ran.${lost} agents_send continues it.` }
+}
+
+function betweenModels(refusal: JobError | undefined): JobError {
+  const why = refusal ? `${refusal.message}. ` : ""
+  const message = `${why}opencode ended before the next model was asked. agents_send continues it.`
+  return { kind: "interrupted", message }
 }
 
 /** Without a text where opencode has lost it: that is not the same as none. */

@@ -106,8 +106,23 @@ describe("A job that a process has left", () => {
     expect(between).toMatchObject(
       type === "unfinished"
         ? { type, job: { id: job.id, fallbacks: [{ model: "fake/m3" }] } }
-        : { type, record: { state: "failed", error: { kind: "interrupted" } } },
+        : {
+            type,
+            record: {
+              state: "failed",
+              error: {
+                kind: "interrupted",
+                message:
+                  "Invalid API key (HTTP 401). opencode ended before the next model was asked. agents_send continues it.",
+              },
+            },
+          },
     )
+    const needs = [{ id: "n", on: "done" as const }]
+    const needing = { ...stored, record: { ...stored.record, needs }, fallbacks: [{ model: "fake/m3" }] }
+    // What it needed, its first model was given.
+    if (type === "unfinished")
+      expect(findingOf({ ...rest, stored: needing })).toMatchObject({ job: { needs, hasBegun: true } })
     expect(findingOf({ ...rest, stored })).toMatchObject({
       type: "answered",
       record: { state: "failed", error: { kind: "provider" } },

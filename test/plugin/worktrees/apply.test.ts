@@ -2,6 +2,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -240,6 +241,48 @@ describe("Applying a job", () => {
     expect(Object.keys(middle).map((name) => files[name])).toEqual(Object.keys(middle).map(() => "644 1\n"))
     expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
   })
+
+  const replacements = {
+    "a file by a folder": { before: { a: "1\n" }, after: { "a/b": "2\n" } },
+    "a folder by a file": { before: { "a/b": "1\n" }, after: { a: "2\n" } },
+  }
+  it.each(Object.entries(replacements))(
+    "that replaces %s is taken back whole where a later file has changed, and where a person is in the way, that is named",
+    async (_, { before, after }) => {
+      const repo = testRepository()
+      const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`m${index}.txt`, "1\n"]))
+      repo.commit({ ...before, ...many, "z.txt": "1\n" })
+      const done = await job(repo, "a", (at) => {
+        rmSync(join(at, "a"), { recursive: true })
+        const names = [...Object.keys(many), "z.txt"]
+        writeAll(at, { ...after, ...Object.fromEntries(names.map((name) => [name, "2\n"])) })
+      })
+      const [[old = ""], [fresh = ""]] = [Object.keys(before), Object.keys(after)]
+      const textOf = (name: string) => {
+        const path = join(repo.path, name)
+        return existsSync(path) && statSync(path).isFile() ? readFileSync(path, "utf8") : undefined
+      }
+      for (const isInTheWay of [false, true]) {
+        const prepared = await prepare(repo, done)
+        if (prepared.type === "refused") throw new Error("it should be ready")
+        const writing = prepared.write().catch((error: unknown) => error)
+        await vi.waitUntil(() => textOf(fresh) === "2\n", { timeout: 20_000, interval: 1 })
+        repo.write({ "z.txt": "a person's\n", ...(isInTheWay && { [fresh]: "a person's\n" }) })
+        expect(await writing).toMatchObject({
+          kind: "changed",
+          what: isInTheWay
+            ? expect.stringMatching(/"z\.txt"; what was written .+ has changed since: "a(\/b)?", "a(\/b)?"$/)
+            : 'files were changed meanwhile: "z.txt"',
+        })
+        expect([textOf(old), textOf(fresh)]).toEqual(
+          isInTheWay ? [undefined, "a person's\n"] : ["1\n", undefined],
+        )
+        expect(await repo.worktrees.recover(repo.path)).toEqual({ type: "nothing" })
+        expect(readdirSync(repo.path).filter((name) => name.startsWith(".troupe"))).toEqual([])
+        repo.git("checkout", "--quiet", "z.txt")
+      }
+    },
+  )
 
   it("is refused where a job has committed a repository of its own, whose worktree somebody has removed", async () => {
     const repo = testRepository()

@@ -60,6 +60,16 @@ export async function hasRealFolders(root: string, name: Name): Promise<boolean>
   return true
 }
 
+/** Whether there is no folder where a file is to be, and nothing but folders on the way to it. */
+export async function hasRoomFor(root: string, name: Name): Promise<boolean> {
+  const at = (path: Name) => lstat(pathOf(root, path)).catch(() => undefined)
+  for (const folder of foldersOf(name)) {
+    const found = await at(folder)
+    if (found && !found.isDirectory()) return false
+  }
+  return !(await at(name))?.isDirectory()
+}
+
 async function makeFolder(path: Buffer): Promise<void> {
   try {
     await mkdir(path)

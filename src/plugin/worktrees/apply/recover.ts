@@ -1,6 +1,6 @@
 import { type Name, pathOf } from "../names.ts"
 import { contentIn, isSame } from "./content.ts"
-import { copyEntry, makeFolders, moveEntry, removeEmpty, removeEntry } from "./files.ts"
+import { copyEntry, hasRoomFor, makeFolders, moveEntry, removeEmpty, removeEntry } from "./files.ts"
 import { closeJournal, type Journal, oldCopy, readJournal } from "./journal.ts"
 import { writeLedger } from "./ledger.ts"
 
@@ -51,6 +51,8 @@ export async function undo(folder: string, { root, steps, folders }: Journal): P
       changed.unshift(name)
     } else if (before.type === "none") {
       await removeEntry(root, name)
+    } else if (!(await isFreeFor(root, name, folders))) {
+      changed.unshift(name)
     } else {
       await makeFolders(root, name)
       await copyEntry(oldCopy(folder, index), pathOf(root, beside))
@@ -59,4 +61,15 @@ export async function undo(folder: string, { root, steps, folders }: Journal): P
   }
   for (const made of folders.toReversed()) await removeEmpty(pathOf(root, made))
   return changed
+}
+
+/**
+ * Whether a file can be put back. Folders that were made where it was are removed for it, unless somebody has put
+ * something there since.
+ */
+async function isFreeFor(root: string, name: Name, made: readonly Name[]): Promise<boolean> {
+  for (const folder of made.toReversed()) {
+    if (folder === name || folder.startsWith(`${name}/`)) await removeEmpty(pathOf(root, folder))
+  }
+  return hasRoomFor(root, name)
 }

@@ -78,7 +78,9 @@ export async function writePlan(
     await writeJournal(folder, { ...journal, isWritten: true })
   } catch (error) {
     // Where that fails too, the journal stays, and the next call tries again.
-    const changed = (await undo(folder, journal)).filter((name) => written.has(name))
+    const changed = (await undo(folder, journal).catch(notTakenBack(error))).filter((name) =>
+      written.has(name),
+    )
     await closeJournal(folder)
     throw changed.length > 0 ? notPutBack(error, changed) : error
   }
@@ -182,13 +184,19 @@ async function foldersToMake(root: string, { changes }: Plan): Promise<Name[]> {
 
 /** Somebody has changed what was written before that failed. */
 function notPutBack(cause: unknown, names: readonly Name[]): WorktreeError {
-  const { kind, what } = fileFailure(cause)
+  const { kind, what, todo } = fileFailure(cause)
   return new WorktreeError(
     kind,
     `${what}; what was written until then has been taken back, but for files that somebody has changed since: ` +
       someNames(names),
-    "see with git diff whether they are as you want them, then apply again",
+    `see with git status and git diff whether they are as you want them, then ${todo}`,
   )
+}
+
+const notTakenBack = (cause: unknown) => (error: unknown) => {
+  const { kind, what } = fileFailure(cause)
+  const { what: why, todo } = fileFailure(error)
+  throw new WorktreeError(kind, `${what}; what was written until then could not be taken back: ${why}`, todo)
 }
 
 const haveChanged = (names: readonly Name[]) =>
