@@ -248,7 +248,7 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
     {
       what: "after a restart a job whose child was asked before waits again",
       file: "src/plugin/records/left-behind.ts",
-      edits: [{ from: "...(record.needs && hasBegun && { hasBegun: true as const }),", to: "" }],
+      edits: [{ from: "...(hasBegun ? asked() : again()),", to: "...again()," }],
       suites: [recoveryTests],
     },
     {
@@ -1730,9 +1730,24 @@ export const plantedBugs: Record<string, PlantedBug[]> = {
       what: "the total clock stands where a job moves on, and begins anew",
       file: "src/machines/job-setup.ts",
       edits: [
-        { from: "      failure,\n      remainingMs: remainingAt(context, at),\n", to: "      failure,\n" },
+        {
+          from: "      movedAt: at,\n      remainingMs: remainingAt(context, at),\n",
+          to: "      movedAt: at,\n",
+        },
       ],
       suites: [fallbackMachineTests],
+    },
+    {
+      what: "a job that could not leave its model ended when it began",
+      file: "src/machines/job-setup.ts",
+      edits: [{ from: "      movedAt: at,\n", to: "" }],
+      suites: [fallbackMachineTests],
+    },
+    {
+      what: "a job whose opencode ended between two models has failed of the first",
+      file: "src/plugin/records/left-behind.ts",
+      edits: [{ from: "if (isRefusalAll(messages))", to: "if (false)" }],
+      suites: [fallbackTests],
     },
     {
       what: "a job has another key in its next session",
