@@ -221,6 +221,13 @@ export function createHost(
     return found === undefined ? undefined : reader.read("answer model.list", () => decodeModels(found))
   }
 
+  /** While opencode loads its plugins anew, none of them hears why a turn fails. */
+  async function lackOf({ session: id, model }: Prompt): Promise<string | undefined> {
+    const found = await outcome(async () => modelsIn(await directoryOf(id)))
+    const isMissing = model !== undefined && found.ok && found.value?.every(({ name }) => name !== model)
+    return isMissing ? `Model unavailable: ${model}` : undefined
+  }
+
   /** Of where it works: opencode keeps requests by location. */
   async function permissionsOf(id: string): Promise<Context["permission"]> {
     const directory = await locationOf(id)
@@ -417,7 +424,7 @@ export function createHost(
         if (!isCutOff) return answerTo(after, messageID)
         // Where it goes on all the same, it can store nothing more.
         await endOfOpencode()
-        return withReason(answerTo(await messages(id), messageID), failureOf(id))
+        return withReason(answerTo(await messages(id), messageID), failureOf(id) ?? (await lackOf(prompt)))
       }),
 
     // One durable message, which starts its turn by itself or waits for the end of the one that runs.

@@ -107,7 +107,10 @@ describe("A child with whose turn opencode cannot go on, since it reloads and fi
     expect(answered(await host.prompt(prompt))).toMatchObject({ text: "done" })
   })
 
-  it("has not answered where that does not help either, and why is told", async () => {
+  it.each([
+    ["as opencode has said it", "Model unavailable: fake/m1", undefined],
+    ["as it is where nobody heard it: its model is gone", undefined, "fake/m1"],
+  ])("has not answered where that does not help either, and why is told, %s", async (_, told, model) => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
     const context = contextDouble()
@@ -121,8 +124,8 @@ describe("A child with whose turn opencode cannot go on, since it reloads and fi
         { ...stall, id: "msg_12" },
       ],
     )
-    const asking = host.prompt(prompt)
-    host.hearUndecoded(failed("Model unavailable: fake/m1"))
+    const asking = host.prompt({ ...prompt, model })
+    if (told !== undefined) host.hearUndecoded(failed(told))
     await vi.advanceTimersByTimeAsync(5_000)
     expect(answered(await asking)).toMatchObject({
       end: {
