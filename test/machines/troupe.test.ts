@@ -1194,3 +1194,24 @@ describe("Effects that fail in every way", () => {
     expect(stage.running()).toEqual(nothing)
   })
 })
+
+describe("Providers that want to be asked later", () => {
+  it("are on hold each by itself: an answer ends the hold of its own, and the other's ends in time", async () => {
+    const day = play()
+    const models = { a: "anthropic/opus", b: "openai/gpt" }
+    await day.start("a", { model: models.a })
+    await day.start("b", { model: models.b })
+    for (const id of ["a", "b"]) day.troupe.hold({ owner: "owner", id }, day.now() + 60_000)
+    await day.start("a2", { model: models.a })
+    await day.start("b2", { model: models.b })
+    const phases = () => [day.record("a2").phase, day.record("b2").phase]
+    expect(phases()).toEqual(["queued", "queued"])
+    await day.pass(10_000)
+    await day.answer("b")
+    expect(phases()).toEqual(["queued", "working"])
+    await day.pass(49_999)
+    expect(day.record("a2").phase).toBe("queued")
+    await day.pass(1)
+    expect(day.record("a2").phase).toBe("working")
+  })
+})
