@@ -46,6 +46,20 @@ describe("A job that has to pass a check", () => {
     expect(day.record("a")).toMatchObject({ state: "done", usage: usage(99) })
   })
 
+  it("has what was committed for the check in its record, and what was as it was stopped", async () => {
+    const worktree = { directory: "/w/a", branch: "troupe/o/a", base: "0".repeat(40) }
+    const committed = { ...worktree, commit: "1".repeat(40), files: 1, insertions: 1, deletions: 0 }
+    const day = play({ stops: false })
+    for (const id of ["a", "b"]) await day.start(id, { hasToPass, worktree })
+    await day.answer("a")
+    await day.check("a", { worktree: committed })
+    expect(day.record("a")).toMatchObject({ state: "done", worktree: committed })
+    await day.cancel("b")
+    day.stopping("b").resolve({ text: "", usage: usage(0), worktree: committed })
+    await settled()
+    expect(day.record("b")).toMatchObject({ state: "cancelled", worktree: committed })
+  })
+
   it("has failed of the check where that cannot be run at all", async () => {
     const day = await checked()
     expect(day.record("a").check).not.toHaveProperty("exitCode")
