@@ -390,6 +390,14 @@ describe("A job with fallbacks", () => {
       await opened("ses_w", "w")
       await troupe.start("j1", { model: "p/m", fallbacks: [{ model: "q/n" }], ...fields })
     }
+    /** It has left its model, and `v` has the only slot of the next one. */
+    async function leaves(fields: Partial<JobInput>) {
+      await start(fields, { concurrency: limits })
+      await troupe.start("v", { model: "q/n" })
+      await opened("ses_v", "v")
+      await troupe.answer("j1", noKey)
+      await left()
+    }
     const heldUntil = (ms: number) => `q on hold until ${clockTime(troupe.now() + ms, troupe.now())}`
     async function held(ms: number) {
       troupe.troupe.hold({ owner: "owner", id: "w" }, troupe.now() + ms)
@@ -539,11 +547,7 @@ describe("A job with fallbacks", () => {
     )
 
     it("after it has moved to it: asks the third", async () => {
-      await start({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] }, { concurrency: limits })
-      await troupe.start("v", { model: "q/n" })
-      await opened("ses_v", "v")
-      await troupe.answer("j1", noKey)
-      await left()
+      await leaves({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] })
       await opened("ses_2")
       expect(standing()).toBe("prompting.queued")
       troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + hour)
@@ -554,11 +558,7 @@ describe("A job with fallbacks", () => {
     })
 
     it("while the session for it is made: asks the third, and says of each until when it would have waited", async () => {
-      await start({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] }, { concurrency: limits })
-      await troupe.start("v", { model: "q/n" })
-      await opened("ses_v", "v")
-      await troupe.answer("j1", noKey)
-      await left()
+      await leaves({ fallbacks: [{ model: "q/n" }, { model: "r/o" }] })
       troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + hour)
       await settled()
       await opened("ses_2")
@@ -572,11 +572,7 @@ describe("A job with fallbacks", () => {
     })
 
     it("after it has moved to it, for a minute: waits for it, and then has all the time that it was given", async () => {
-      await start({ timeoutMs: 120_000 }, { concurrency: limits })
-      await troupe.start("v", { model: "q/n" })
-      await opened("ses_v", "v")
-      await troupe.answer("j1", noKey)
-      await left()
+      await leaves({ timeoutMs: 120_000 })
       await opened("ses_2")
       troupe.troupe.hold({ owner: "owner", id: "v" }, troupe.now() + 60_000)
       await settled()
