@@ -101,6 +101,51 @@ function isTooLarge(source: string): boolean {
 }
 
 describe("A pattern of a schema", () => {
+  it.each<[string, string[], string[]]>([
+    ["^a*$", ["", "aaa"], ["aab"]],
+    ["^a+$", ["a", "aaa"], [""]],
+    ["^a?$", ["", "a"], ["aa"]],
+    ["^a{2}$", ["aa"], ["a", "aaa"]],
+    ["^a{2,3}$", ["aa", "aaa"], ["a", "aaaa"]],
+    ["^a{2,}$", ["aa", "aaaaaaa"], ["a"]],
+    ["^a{10,12}$", ["a".repeat(10), "a".repeat(12)], ["a".repeat(9), "a".repeat(13)]],
+    ["^a??b*?c+?d{1,2}?$", ["abbccd", "cdd"], ["abbd", "cddd"]],
+    ["^a|b$", ["ax", "xb"], ["xax"]],
+    ["^(?:a|bc|)$", ["a", "bc", ""], ["abc", "b"]],
+    ["^(a|b)(?<name>c)$", ["ac", "bc"], ["abc", "c"]],
+    ["a(?=bc)b", ["abc"], ["abd"]],
+    ["a(?!bc)b", ["abd"], ["abc"]],
+    ["\\ba", ["a", "b a"], ["ba", "b"]],
+    ["\\Ba", ["ba"], ["a", "b a", "b"]],
+    ["^.$", ["a", "😀"], ["\n", "ab"]],
+    ["^[^a-c\\]]$", ["d", "😀"], ["a", "]"]],
+    ["^[\\]a]\\.$", ["].", "a."], ["b.", "aa"]],
+    ["^[]$", [], ["", "a"]],
+    ["^[^]$", ["a", "\n"], [""]],
+    ["^\\d\\D$", ["1a"], ["11", "aa"]],
+    ["^\\u0041\\u{42}\\u{1F600}$", ["AB😀"], ["AB"]],
+    ["^\\uD83D\\uDE00\\ud83d\\ude01$", ["😀😁"], ["😀😀"]],
+    ["^\\x41\\cI\\n\\0$", ["A\t\n\0"], ["A\t\n"]],
+    ["^\\p{Lu}\\P{Lu}$", ["Aa", "Ä1"], ["aa", "AA"]],
+    ["^é😀$", ["é😀"], ["é"]],
+    // What is no pattern of Unicode, as "\-" is none, is one of JavaScript's older kind.
+    ["^\\-\\u0041\\u004a\\u004A$", ["-AJJ"], ["-AJ"]],
+    ["^\\-\\ug\\xg$", ["-ugxg"], ["-g"]],
+    ["^\\-\\x41\\x4a\\x4A$", ["-AJJ"], ["-AJ"]],
+    ["^\\-\\cI\\ci$", ["-\t\t"], ["-\t"]],
+    ["^\\-\\0\\07\\011\\08$", ["-\0\u0007\t\u00008"], ["-\0\u0007\t\u0008"]],
+    ["^\\-\\ [\\ ]\\\n$", ["-  \n"], ["- a\n"]],
+    ["^\\-[^a\\]]$", ["-b"], ["-a", "-]"]],
+    ["^\\-.a$", ["-ba"], ["-\na", "-a"]],
+    ["^\\-]\n{$", ["-]\n{"], ["-]{"]],
+    ["^\\-😀$", ["-😀"], ["-"]],
+    ["^\\-..$", ["-😀"], ["-a"]],
+  ])("reads %j", (source, fitting, others) => {
+    for (const each of fitting) expect([each, matches(source, each)]).toEqual([each, true])
+    for (const each of others) expect([each, matches(source, each)]).toEqual([each, false])
+    for (const each of [...fitting, ...others]) expect(isExpected(source, each)).toBe(fitting.includes(each))
+  })
+
   it("matches what JavaScript's regular expression does", () => {
     fc.assert(
       fc.property(pattern, fc.array(text, { minLength: 4, maxLength: 4 }), (source, texts) => {
