@@ -442,6 +442,18 @@ describe("A value", () => {
     expect(eight.at(-1)).toBe("[7] is 7: it must be text")
   })
 
+  it.each([200_000, 1_200_000])(
+    "with more that is wrong than can be looked for, %i items, is told what was found first",
+    (count) => {
+      expect(
+        problemsWith(
+          { items: { type: "string" } },
+          Array.from({ length: count }, () => 0),
+        ),
+      ).toEqual(["[0] is 0: it must be text"])
+    },
+  )
+
   it.each<[string, Plain, unknown]>([
     [
       "doubles the work with each level",
