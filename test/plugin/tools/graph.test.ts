@@ -1064,6 +1064,38 @@ describe("A task for each item of another job's structured result", () => {
     expect(["files", "files.1", "files.2"].map(stateOf)).toEqual(["cancelled", "cancelled", "cancelled"])
   })
 
+  it("takes its jobs along where a person cancels it alone, and they say so", async () => {
+    const { troupe, stateOf } = await scanned(found("a", "b"), task("other"), task("other.1"))
+    troupe.cancel([{ owner: "owner", id: "files" }], "cancelled in the terminal")
+    troupe.cancel([{ owner: "owner", id: "other" }], "cancelled in the terminal")
+    await settle()
+    expect(["files", "files.1", "files.2"].map(stateOf)).toEqual(["cancelled", "cancelled", "cancelled"])
+    expect(troupe.records.get("owner", "files.2")?.error?.message).toBe(
+      "files, which it is one of, was cancelled",
+    )
+    // It only looks like one of its own.
+    expect(stateOf("other.1")).toBe("prompting.working")
+  })
+
+  it.each<[string, string, (all: Awaited<ReturnType<typeof scanned>>) => Promise<unknown>]>([
+    ["is done", "done", async ({ answer }) => answer("scan", found("b"))],
+    ["fails of its list", "failed", async ({ call }) => call("agents_cancel", { ids: ["scan"] })],
+  ])("lets a job of it that has been sent on go on as it %s", async (_, state, look) => {
+    const all = await scanned(found("a", "b"))
+    for (const id of ["files.1", "files.2"]) {
+      await all.answer(id, `of ${id}`)
+      await settle()
+    }
+    await all.call("agents_wait", {})
+    await all.call("agents_send", { id: "scan", message: "look again" })
+    await look(all)
+    await settle()
+    await all.call("agents_send", { id: "files.1", message: "more" })
+    await all.call("agents_send", { id: "files", message: "go on" })
+    await settle()
+    expect([all.stateOf("files"), all.stateOf("files.1")]).toEqual([state, "prompting.working"])
+  })
+
   it("takes no message itself while its jobs run", async () => {
     const { call } = await scanned(found("a"))
     await expect(call("agents_send", { id: "files", message: "faster" })).rejects.toThrow(
