@@ -951,6 +951,12 @@ describe("A task for each item of another job's structured result", () => {
       expect(host.prompts).toHaveLength(6)
     })
 
+    it("gives no job of an item that is gone to the one that is in its place by now", async () => {
+      const { textFor, stateOf } = await changed(["a", "b"], ["new", "b"])
+      expect([textFor("files.1"), textFor("files.3")]).toEqual(["read a", "read new"])
+      expect(stateOf("files.1")).toBe("done")
+    })
+
     it("has no more to do with those that are gone: neither who needs it nor who waits for it gets them", async () => {
       const { call, answer, textFor, start, troupe } = await changed(["a", "b"], ["b", "new"])
       await answer("files.3", "of new")
