@@ -20,7 +20,7 @@ const settle = async () => {
 /** A task for each item that `scan` finds, on an opencode that can be told to fail. */
 function services() {
   const opencode = { children: true, session: "answers" as "answers" | "fails" | "fails again" | "is silent" }
-  let release = () => {}
+  const waiting: (() => void)[] = []
   let looks = 0
   const all = testServices({}, { concurrency: 1 }, (double) => ({
     ...double,
@@ -31,9 +31,7 @@ function services() {
         return double.session(id)
       if (opencode.session === "fails again" && looks++ === 0) return double.session(id)
       if (opencode.session !== "is silent") return failed("it is broken", 500)
-      await new Promise<void>((resolve) => {
-        release = resolve
-      })
+      await new Promise<void>((resolve) => waiting.push(resolve))
       return double.session(id)
     },
   }))
@@ -52,7 +50,7 @@ function services() {
     finds: (items: readonly string[]) => answer("scan", JSON.stringify({ files: items })),
     async answers() {
       opencode.session = "answers"
-      release()
+      for (const answer of waiting) answer()
       await settle()
     },
     itemIds: () => all.troupe.records.of("owner").flatMap(({ id }) => (id.startsWith("files.") ? [id] : [])),

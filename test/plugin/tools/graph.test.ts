@@ -1040,6 +1040,7 @@ describe("A task for each item of another job's structured result", () => {
       host.session = async (id) => (id === item ? failed("not found", 404) : session(id))
       await call("agents_send", { id: "files", message: "go on" })
       await settle()
+      expect(troupe.records.get("owner", "files")).toMatchObject({ state: "done", run: 2 })
       expect(textOf(all)).toMatch(/2 of 2 items are done\.$/)
       expect(troupe.records.get("owner", "files.3")).toBeUndefined()
     })
