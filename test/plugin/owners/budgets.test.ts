@@ -644,11 +644,12 @@ describe("A job that has moved to another model's session", () => {
 
 describe("What is said of a budget", () => {
   it("at the start: that one of costs holds no model without a price", async () => {
-    const models = async () =>
+    const models = vi.fn(async () =>
       ok<HostModel[]>([
         { name: "fake/m1", variants: [], isUnpriced: true },
         { name: "fake/m2", variants: [] },
-      ])
+      ]),
+    )
     const words = "opencode knows no price for fake/m1: a cost budget cannot hold it, a token budget can."
     const { call } = testServices({ models })
     const started = await call("agents_start", {
@@ -661,6 +662,8 @@ describe("What is said of a budget", () => {
       budget: { cost: 1 },
     })
     expect(priced.output).not.toContain("no price")
+    // Once in each call, whoever in it needs them.
+    expect(models).toHaveBeenCalledTimes(2)
     const counted = await call("agents_start", { tasks: [task("e")], budget: { tokens: 1 } })
     expect(counted.output).not.toContain("no price")
 

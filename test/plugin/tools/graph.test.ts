@@ -677,6 +677,18 @@ describe("A task for each of some items", () => {
     ])
   })
 
+  it("has the result of the job from whose work it starts, and of no other unless it needs that", async () => {
+    const { start } = services()
+    const { output } = await start(
+      task("a", { isolation: "worktree" }),
+      task("b", { isolation: { from: "a" }, prompt: "go on from {{a}}" }),
+      task("c", { isolation: { from: "a" }, prompt: "as in {{a}}, not {{b}}" }),
+    )
+    expect(output.split("\n").filter((line) => line.includes("stays in its prompt"))).toEqual([
+      "c: {{b}} stays in its prompt as it is: it does not need b.",
+    ])
+  })
+
   it("may have an id that leaves just the room for their numbers", async () => {
     const { start } = services()
     const [listed, found] = ["a".repeat(37), "b".repeat(35)]
