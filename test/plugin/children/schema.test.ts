@@ -194,6 +194,7 @@ describe("agents_start refuses a schema", () => {
         { id: "list", prompt: "work", schema: [] },
         { prompt: "work", schema: { type: "objct" } },
         { id: "far", prompt: "work", schema: { $ref: "http://127.0.0.1/secrets" } },
+        { id: "two", prompt: "work", schema: { minimum: "1", items: 7 } },
       ],
     })
     expect(output.split("\n")).toEqual([
@@ -208,6 +209,7 @@ describe("agents_start refuses a schema", () => {
       expect.stringMatching(
         /^Refused: far: tasks\[4\]\.schema\.\$ref is "http:\/\/127\.0\.0\.1\/secrets": it must be a place in/,
       ),
+      'Refused: two: tasks[5].schema.minimum is "1": it must be a number; tasks[5].schema.items is 7: it must be a schema',
     ])
   })
 })
