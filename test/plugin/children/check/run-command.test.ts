@@ -98,13 +98,14 @@ describe("A command that is run as a check", () => {
 
   it("keeps the end of what it writes, and no more than that in memory", async () => {
     const before = process.memoryUsage().rss
+    // Far more than what lies about until it is collected: that alone is some 45 MB.
     const { exitCode, output } = await run(
-      "yes 0123456789012345678901234567890123456789 | head -c 50000000; echo; echo last",
+      "yes 0123456789012345678901234567890123456789 | head -c 300000000; echo; echo last",
     )
     expect(exitCode).toBe(0)
     expect(output.length).toBe(longestTail + 1)
     expect(output).toMatch(/^….*\nlast$/s)
-    expect(process.memoryUsage().rss - before).toBeLessThan(40_000_000)
+    expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000)
   })
 
   it("may write anything: what a terminal would carry out is left out, and what is no text does no harm", async () => {
