@@ -75,6 +75,10 @@ const ownFaults: [string, string][] = [
     "what is half made is finished or removed when that name is wanted again: nobody has worked in it",
   ],
   [
+    "opencode is killed while a worktree is removed",
+    "nobody works in what is left, nor is what is missing there taken for a job's work. The rest is removed when that name is wanted again, with `--tidy`, by discarding it once more, or at the next start of an opencode",
+  ],
+  [
     "opencode is killed before the work is committed",
     "the files stay in the worktree; they are committed when the job goes on, or is applied or discarded",
   ],

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { parse } from "node:path"
 import { codeOf, gitFailure, WorktreeError } from "./errors.ts"
+import { visitorMark } from "./inhabitants.ts"
 import { pipeIn, waitsFor } from "./pipes.ts"
 
 /**
@@ -88,6 +89,7 @@ export function createGit(binary = "git", surroundings: NodeJS.ProcessEnv = proc
     LC_ALL: "C",
     GIT_TERMINAL_PROMPT: "0",
     GIT_LFS_SKIP_SMUDGE: "1",
+    ...visitorMark,
   }
   return async (where, args, call = {}) => {
     const { codes = [0], settings = [] } = call

@@ -1,9 +1,15 @@
-import { readdir, readlink } from "node:fs/promises"
+import { readdir, readFile, readlink } from "node:fs/promises"
 import { sep } from "node:path"
 import { createProcesses } from "../util/process-identity.ts"
 
 /** A process. Its pid may be another one's by now, which its start tells; absent where the system does not say it. */
 export type Inhabitant = { pid: number; start?: string | undefined }
+
+/**
+ * In the environment of what looks at a worktree for opencode-troupe, and is gone in a moment: of another opencode that
+ * tidies, for example. Nobody works there.
+ */
+export const visitorMark = { OPENCODE_TROUPE_VISITOR: "1" }
 
 const processes = createProcesses()
 
@@ -20,15 +26,26 @@ export async function lives({ pid, start }: Inhabitant): Promise<boolean> {
   return seen.isThere && (start === undefined || seen.start === undefined || seen.start === start)
 }
 
-/** The processes that are in one of these folders or below. Linux alone can tell. */
+/** The processes that are in one of these folders or below, but for visitors. Linux alone can tell. */
 export async function processesIn(folders: readonly string[]): Promise<Map<string, number[]>> {
   const found = new Map<string, number[]>()
   if (process.platform !== "linux") return found
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue
-    const at = await readlink(`/proc/${entry}/cwd`).catch(() => "")
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue
+    const at = await readlink(`/proc/${pid}/cwd`).catch(() => "")
     const folder = folders.find((each) => at === each || at.startsWith(each + sep))
-    if (folder !== undefined) found.set(folder, [...(found.get(folder) ?? []), Number(entry)])
+    if (folder === undefined || (await isLeaving(pid))) continue
+    found.set(folder, [...(found.get(folder) ?? []), Number(pid)])
   }
   return found
 }
+
+/** A visitor, or a process that is just ending: that has lost its environment and its arguments before its folder. */
+async function isLeaving(pid: string): Promise<boolean> {
+  const environment = await textOf(pid, "environ")
+  return (await textOf(pid, "cmdline")) === "" || environment.split("\0").some((each) => marks.has(each))
+}
+
+const marks = new Set(Object.entries(visitorMark).map(([name, value]) => `${name}=${value}`))
+
+const textOf = (pid: string, file: string) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")

@@ -13,12 +13,13 @@ import { knownWorktree } from "./whereabouts.ts"
 
 /**
  * `forgotten`: git knows nothing of it any more, because its repository or what that knew of it was removed. All that can
- * be said is how many files are in it. `unreadable`: git cannot say what it holds, for example because it is missing.
+ * be said is how many files are in it. `halfRemoved`: what a removal has left so far. `unreadable`: git cannot say what it holds, for example because it is missing.
  */
 export type WorktreeState =
   | { type: "clean" }
   | { type: "holding"; holdings: Holdings }
   | { type: "halfMade" }
+  | { type: "halfRemoved" }
   | { type: "forgotten"; why: string; files: number }
   | { type: "unreadable"; why: string }
 
@@ -55,6 +56,8 @@ export type List = {
 export const isUnderWay = ({ maker, endedAt }: Pick<Listed, "maker" | "endedAt">): boolean =>
   maker !== undefined && endedAt === undefined
 
+const halfRemoved: WorktreeState = { type: "halfRemoved" }
+
 /** How many are looked at together. */
 const together = 4
 
@@ -75,8 +78,10 @@ export async function listWorktrees(git: Git, folder: string, call: Call = {}): 
     const note = await readNote(root)
     if (!note) return []
     const listed = await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })
-    // What is just being removed cannot be looked at.
-    return (await readNote(root)) ? [listed] : []
+    // What is just being removed looks like anything.
+    const then = await readNote(root)
+    if (!then) return []
+    return then.state === "removing" ? [{ ...listed, state: halfRemoved }] : [listed]
   })
   return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown }
 }

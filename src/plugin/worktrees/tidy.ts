@@ -1,5 +1,4 @@
 import { tipOf } from "./branch.ts"
-import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
 import { type Call, type Git, lookLimitMs } from "./git.ts"
 import { holdingsOf, holdingsWords, isClean } from "./holdings.ts"
@@ -7,7 +6,8 @@ import { lives } from "./inhabitants.ts"
 import { removeLeftovers } from "./leftovers.ts"
 import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
 import { type Note, readNote } from "./note.ts"
-import { removeWorktree } from "./removal.ts"
+import { removeRest, removeWorktree } from "./removal.ts"
+import { requireOwn } from "./standing.ts"
 import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
@@ -59,6 +59,7 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   if (state.type === "forgotten") return `git no longer knows it: ${state.why}`
   if (state.type === "holding") return `it holds ${holdingsWords(state.holdings)}`
   if (processes.length > 0) return `somebody is in it: process ${processes.join(", ")}`
+  if (state.type === "halfRemoved") return undefined
   // Whoever makes it has no job to show for it yet.
   if (isUnderWay(worktree) && (state.type === "halfMade" || !isUsed))
     return `its job is under way in process ${maker}`
@@ -87,6 +88,10 @@ async function removeUnlessUsed(git: Git, worktree: Listed, call: Call): Promise
   const note = await readNote(directory)
   if (!note) return undefined
   if (await hasBegun(note, worktree)) return `process ${note.pid} has just begun to use it`
+  if (note.state === "removing") {
+    await removeRest(git, directory, note)
+    return undefined
+  }
   if (note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base

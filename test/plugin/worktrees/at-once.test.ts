@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { poll } from "../../support/waiters.ts"
@@ -138,6 +138,40 @@ function holdingFilter(repo: TestRepository) {
     letGo: () => writeFileSync(join(folder, "go"), ""),
   }
 }
+
+describe("What another opencode is just looking at", () => {
+  /** A worktree that holds nothing, in the middle of which the list of another process is held up. */
+  async function lookedAt() {
+    const repo = testRepository()
+    repo.commit({ ".gitattributes": "*.slow filter=slow\n", "held.slow": "1\n" })
+    const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+    await repo.worktrees.leave(directory)
+    const { isHeld, letGo } = holdingFilter(repo)
+    // git has to look into the file again.
+    writeAll(directory, { "held.slow": "1\n" })
+    const looking = atOnce(repo, "return await worktrees.list()")
+    await isHeld()
+    return { repo, directory, looking, letGo }
+  }
+
+  it("is in use by nobody for that, nor is what its git runs there", async () => {
+    const { repo, directory, looking, letGo } = await lookedAt()
+    const { removed, kept, failed } = await repo.worktrees.tidy(() => false)
+    letGo()
+    expect([removed.map(({ job }) => job), kept, failed]).toEqual([["a"], [], []])
+    expect(existsSync(directory)).toBe(false)
+    expect(await looking).toEqual([{ worktrees: [], unknown: [] }])
+  })
+
+  it("is known to it as half removed, if its removal has begun meanwhile", async () => {
+    const { directory, looking, letGo } = await lookedAt()
+    const note = `${directory}.json`
+    writeFileSync(note, JSON.stringify({ ...JSON.parse(readFileSync(note, "utf8")), state: "removing" }))
+    rmSync(join(directory, ".gitattributes"))
+    letGo()
+    expect(await looking).toMatchObject([{ worktrees: [{ job: "a", state: { type: "halfRemoved" } }] }])
+  })
+})
 
 describe("What is just being committed", () => {
   it("is not removed meanwhile, nor what is just being removed committed", async () => {

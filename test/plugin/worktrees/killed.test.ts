@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, rmSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
@@ -214,6 +214,102 @@ describe("kill -9", () => {
     },
     limit,
   )
+})
+
+describe("A worktree whose removal was cut off", () => {
+  /** Killed once it is known that it is being removed, before all of its files are. */
+  async function halfRemoved() {
+    for (let at = 0; at < 20; at++) {
+      const repo = dirtyRepository()
+      const made = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+      const { directory } = made
+      writeAll(directory, { "a.txt": "done\n" })
+      const { commit } = await repo.worktrees.seal(directory, "the end")
+      const remove = `await (await worktrees.prepareDiscard(${JSON.stringify({ directory, owner })})).remove()`
+      await killed.run(repo, remove, at, "rm")
+      const [left] = (await repo.worktrees.list()).worktrees
+      if (left?.state.type !== "halfRemoved" || !existsSync(directory)) continue
+      rmSync(join(directory, "b"), { recursive: true })
+      return { ...made, repo, commit }
+    }
+    throw new Error("it was never seen half removed")
+  }
+
+  it("is nobody's any more: what is missing there is not taken for the work of its job", async () => {
+    const { repo, directory, branch, commit } = await halfRemoved()
+    const { worktrees } = repo
+    const isNone = { kind: "notOurs" }
+    await expect(worktrees.enter(directory)).rejects.toMatchObject(isNone)
+    await expect(worktrees.seal(directory, "a follow-up")).rejects.toMatchObject(isNone)
+    await expect(worktrees.diffs(directory)).rejects.toMatchObject(isNone)
+    expect(await worktrees.fate(directory, { owner, job: "a", commit })).toBe("removed")
+    expect(repo.git("rev-parse", branch)).toBe(commit)
+  })
+
+  it("goes with the next tidying, whoever owns it, and whichever opencode has made it", async () => {
+    const { repo, directory } = await halfRemoved()
+    const { removed, kept, failed } = await repo.worktrees.tidy(() => true)
+    expect([removed.map(({ job }) => job), kept, failed]).toEqual([["a"], [], []])
+    expect(existsSync(directory)).toBe(false)
+    expect(repo.git("branch", "--list", "troupe/*")).toBe("")
+    expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+  })
+
+  it("is what its own owner alone discards, and nothing is lost by that", async () => {
+    const { repo, directory, branch } = await halfRemoved()
+    const prepare = (who: string) => repo.worktrees.prepareDiscard({ directory, owner: who })
+    await expect(prepare("ses_other")).rejects.toMatchObject({ kind: "notOurs" })
+    const { loss, files, remove } = await prepare(owner)
+    expect([loss, files]).toEqual([
+      { commits: 0, files: 0, uncommitted: [], repositories: [], ignored: [] },
+      [],
+    ])
+    await remove()
+    expect([existsSync(directory), repo.git("branch", "--list", branch)]).toEqual([false, ""])
+    await expect(remove()).rejects.toMatchObject({ kind: "gone" })
+  })
+
+  it("makes room for one of the same name", async () => {
+    const { repo, directory } = await halfRemoved()
+    const again = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+    expect(again.directory).toBe(directory)
+    expect(filesIn(directory)).toEqual(filesIn(repo.path))
+  })
+
+  it("stays, with what is said of it, while a person stands on its branch", async () => {
+    const { repo, directory, branch, commit } = await halfRemoved()
+    rmSync(directory, { recursive: true })
+    repo.git("worktree", "prune")
+    repo.git("stash", "--quiet", "--include-untracked")
+    repo.git("switch", "--quiet", branch)
+    const { failed } = await repo.worktrees.tidy(() => false)
+    expect(failed.map(({ why }) => why)).toEqual([
+      expect.stringContaining(`the branch ${branch} is checked out elsewhere`),
+    ])
+    expect(repo.git("rev-parse", "HEAD")).toBe(commit)
+  })
+
+  it("leaves a branch that has moved since", async () => {
+    const { repo, branch } = await halfRemoved()
+    const moved = repo.git("commit-tree", "-m", "later", "-p", branch, `${branch}^{tree}`)
+    repo.git("update-ref", `refs/heads/${branch}`, moved)
+    expect((await repo.worktrees.tidy(() => false)).removed).toHaveLength(1)
+    expect(repo.git("rev-parse", branch)).toBe(moved)
+  })
+})
+
+it("What a killed git had only begun to know of a worktree goes with what is left of that", async () => {
+  const repo = testRepository()
+  const request = { directory: repo.path, owner, job: "a" }
+  const { directory } = await repo.worktrees.make(request)
+  const known = join(repo.path, ".git", "worktrees")
+  const [name = ""] = readdirSync(known)
+  rmSync(directory, { recursive: true })
+  writeFileSync(join(known, name, "gitdir"), "")
+  const { gitDir: _, ...note } = JSON.parse(readFileSync(`${directory}.json`, "utf8"))
+  writeFileSync(`${directory}.json`, JSON.stringify({ ...note, state: "making", pid: 2 ** 22 + 1 }))
+  expect((await repo.worktrees.make(request)).directory).toBe(directory)
+  expect(readdirSync(known)).toEqual([name])
 })
 
 it("An apply that was cut off is ended from any folder of the project, without git", async () => {
