@@ -109,11 +109,11 @@ export const jobSetup = setup({
       // One for the model that it has left is given back by the new claim.
       model === context.job.model ? { slotAt: at } : {},
     ),
-    rememberHold: assign(({ context }, { until, at }: EventOf<"slot.held">) => ({
+    rememberHold: assign((_, { until, at }: EventOf<"slot.held">) => ({
       holdUntil: until,
       heldAt: until === undefined ? undefined : at,
-      // A slot that came before the session goes back.
-      slotAt: until === undefined ? context.slotAt : undefined,
+      // Only who waits is told. A slot that came before the session has gone back.
+      slotAt: undefined,
     })),
     rememberSession: assign(({ context }, { session, worktree, at }: OpenSessionOutput) => ({
       session,

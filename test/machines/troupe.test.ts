@@ -255,6 +255,20 @@ describe("A provider that says later", () => {
     expect(stage.record("j2").phase).toBe("working")
   })
 
+  it("is asked again at once where another job of its model is done that has asked since, however long ago it was started", async () => {
+    const stage = play({ concurrency: 2 })
+    await stage.start("j0", q)
+    await stage.start("j1", p)
+    await stage.start("j2", p)
+    await stage.pass(1_000)
+    await stage.answer("j0")
+    stage.troupe.hold({ owner: "owner", id: "j1" }, later(stage, 5_000))
+    expect(stage.record("j2")).toMatchObject({ createdAt: dawn, startedAt: dawn + 1_000 })
+    await stage.start("j3", p)
+    await stage.answer("j2")
+    expect(stage.record("j3").phase).toBe("working")
+  })
+
   it.each<[string, (stage: Play) => Promise<unknown>]>([
     ["is cancelled", (stage) => stage.cancel("j1")],
     ["fails", (stage) => stage.answer("j1", { error: { kind: "provider", message: "overloaded" } })],
