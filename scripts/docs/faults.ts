@@ -75,8 +75,8 @@ const ownFaults: [string, string][] = [
     "what is half made is finished or removed when that name is wanted again: nobody has worked in it",
   ],
   [
-    "opencode is killed while a worktree is removed",
-    "nobody works in what is left, nor is what is missing there taken for a job's work. The rest is removed when that name is wanted again, with `--tidy`, by discarding it once more, or at the next start of an opencode",
+    "opencode is killed while a worktree is removed, or some of its files cannot be",
+    "its files are all in their place, or none is: no missing file is taken for a job's work. What its branch has stays until it is discarded once more, or goes with the next tidying if that is nothing",
   ],
   [
     "opencode is killed before the work is committed",

@@ -32,8 +32,8 @@ A WORKTREE is
 where owner is a session, times are milliseconds since 1970, base is the commit
 it started from, processes are those in its folder, and maker is the opencode
 that made or last used it, if that still runs. Its state has a type: clean,
-holding (with holdings), halfMade, halfRemoved, forgotten by git (with why and the
-number of files), or unreadable (with why). Holdings, and the loss, are
+holding (with holdings), halfMade, forgotten by git (with why and the number of
+files), or unreadable (with why). Holdings, and the loss, are
   {commit?, commits, files, uncommitted, repositories, ignored}
 of which commits and files are numbers and the last three lists of names. The loss
 of what git has forgotten is {files}.

@@ -553,19 +553,6 @@ This restores its commits as long as git keeps them, by default two weeks from w
     expect([half, being].every(({ directory }) => existsSync(directory))).toBe(true)
   })
 
-  it("leaves the rest of what is half removed to --tidy, which asks nobody", async () => {
-    const ada = person(testRepository())
-    const half = await ada.make("half")
-    note(half, { state: "removing" })
-    expect((await ada.run()).out).toMatch(
-      /half +just now +\d+ B +half removed: nobody works in it any more\n/,
-    )
-    const { code, err } = await ada.run(["--discard", half.branch, "--yes"])
-    expect([code, err]).toEqual([1, `${half.branch} is half removed: --tidy removes the rest.\n`])
-    expect((await ada.run(["--tidy"])).out).toMatch(/^Removed 1 worktree/)
-    expect(existsSync(half.directory)).toBe(false)
-  })
-
   it("leaves what cannot be read, and says what to do", async () => {
     const { ada, branch, directory } = await holding()
     const { code, err } = await ada.run(["--discard", branch, "--yes"], { env: { ...ada.env, PATH: "" } })

@@ -109,7 +109,6 @@ async function refusalFor(worktree: Listed): Promise<string | undefined> {
       ? `${name} is just being made by process ${maker}.`
       : `${name} is half made and holds nothing: --tidy removes it.`
   }
-  if (state.type === "halfRemoved") return `${name} is half removed: --tidy removes the rest.`
   if (state.type === "unreadable") {
     const folder = visibleLine(directory)
     return `${name} ${stateOf(worktree)}. So nothing can be said about what would be lost. If you need nothing from ${folder}, delete that folder and ${folder}.json yourself.`

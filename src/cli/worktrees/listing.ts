@@ -95,7 +95,6 @@ function inkOf({ type }: WorktreeState, { colours }: Look): (text: string) => st
     case "holding":
       return colours.yellow
     case "halfMade":
-    case "halfRemoved":
       return colours.dim
     case "forgotten":
     case "unreadable":
@@ -105,7 +104,7 @@ function inkOf({ type }: WorktreeState, { colours }: Look): (text: string) => st
 
 /** What may be done about them. */
 function adviceOn(worktrees: readonly Listed[]): string {
-  const isEmpty = ({ state }: Listed) => ["clean", "halfMade", "halfRemoved"].includes(state.type)
+  const isEmpty = ({ state }: Listed) => state.type === "clean" || state.type === "halfMade"
   const free = worktrees.filter((each) => isEmpty(each) && !isInUse(each))
   const parts = [
     ...(free.length > 0

@@ -40,8 +40,6 @@ export function stateOf(worktree: Listed): string {
       return holdingsWords(state.holdings)
     case "halfMade":
       return isUnderWay(worktree) ? "just being made" : "half made: nobody has worked in it"
-    case "halfRemoved":
-      return "half removed: nobody works in it any more"
     case "forgotten":
       return `unknown to git: ${visibleLine(state.why)}`
     case "unreadable":

@@ -1,12 +1,11 @@
 import { changedNames } from "./changes.ts"
 import { WorktreeError } from "./errors.ts"
-import { hasChanged, notOurs } from "./folder.ts"
+import { hasChanged, isThere, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
-import { shownName } from "./names.ts"
+import { namesIn, shownName } from "./names.ts"
 import { type Made, readNote } from "./note.ts"
-import { removeRest, removeWorktree } from "./removal.ts"
-import { requireOwn } from "./standing.ts"
+import { removeWorktree } from "./removal.ts"
 import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
@@ -25,24 +24,18 @@ export type Discard = {
   remove(call?: Call): Promise<void>
 }
 
-type Whose = { root: string; owner: string }
-
 /**
  * What removing a worktree would lose, and the means to do it.
  * @param owner whose it must be
  * @throws WorktreeError, `notOurs` where it is no worktree of a job, or another owner's
  */
-export async function prepareDiscard(git: Git, { root, owner }: Whose, call: Call = {}): Promise<Discard> {
+export async function prepareDiscard(
+  git: Git,
+  { root, owner }: { root: string; owner: string },
+  call: Call = {},
+): Promise<Discard> {
   // Another one may just be removing it.
-  return inTurn(
-    root,
-    async () => (await begun(git, { root, owner })) ?? looked(git, { root, owner }, call),
-    call,
-  )
-}
-
-async function looked(git: Git, { root, owner }: Whose, call: Call): Promise<Discard> {
-  const { made, loss, names } = await lookAt(git, { root, owner }, call)
+  const { made, loss, names } = await inTurn(root, () => lookAt(git, { root, owner }, call), call)
   return {
     branch: made.branch,
     project: made.project,
@@ -62,29 +55,7 @@ async function looked(git: Git, { root, owner }: Whose, call: Call): Promise<Dis
   }
 }
 
-/** Of one that was being discarded when a process ended: what would be lost has been said. */
-async function begun(git: Git, { root, owner }: Whose): Promise<Discard | undefined> {
-  const note = await readNote(root)
-  if (note?.state !== "removing" || note.owner !== owner) return undefined
-  const { branch, project, madeAt } = note
-  return {
-    branch,
-    project,
-    files: [],
-    loss: { commits: 0, files: 0, uncommitted: [], repositories: [], ignored: [] },
-    remove: (call) =>
-      inTurn(
-        root,
-        async () => {
-          await requireSame({ root, madeAt })
-          await removeRest(git, root, note)
-        },
-        call,
-      ),
-  }
-}
-
-async function lookAt(git: Git, { root, owner }: Whose, call: Call) {
+async function lookAt(git: Git, { root, owner }: { root: string; owner: string }, call: Call) {
   const made = await knownWorktree(git, root, { ...call, states: ["made", "moving"] })
   if (made.owner !== owner) throw notOurs(root)
   await requireOwn(git, made, call)
@@ -93,8 +64,42 @@ async function lookAt(git: Git, { root, owner }: Whose, call: Call) {
 }
 
 /** By now it may have been removed, and another one made under its name. */
-async function requireSame({ root, madeAt }: Pick<Made, "root" | "madeAt">): Promise<void> {
+async function requireSame({ root, madeAt }: Made): Promise<void> {
   const note = await readNote(root)
   if (!note) throw new WorktreeError("gone", `${root} has just been removed`, "there is nothing left to do")
   if (note.madeAt !== madeAt) throw hasChanged(root)
 }
+
+/** git itself must know this folder as a worktree, and nobody else may stand on its branch. */
+export async function requireOwn(
+  git: Git,
+  { commonDir, root, branch }: Made,
+  call: Call = {},
+): Promise<void> {
+  const { stdout } = await git({ store: commonDir }, ["worktree", "list", "--porcelain", "-z"], call)
+  const worktrees = recordsIn(namesIn(stdout))
+  const path = Buffer.from(`worktree ${root}`).toString("latin1")
+  const isKnown = worktrees.some(([first]) => first === path)
+  if (!isKnown && (await isThere(root))) throw notOurs(root)
+  const other = worktrees.find(
+    ([first, ...rest]) => first !== path && rest.includes(`branch refs/heads/${branch}`),
+  )
+  if (other) throw isElsewhere(branch, Buffer.from(other[0] ?? "", "latin1").toString("utf8"))
+}
+
+/** The first line of each tells where it is, the others what else is known of it; an empty one ends it. */
+function recordsIn(lines: readonly string[]): string[][] {
+  const records: string[][] = [[]]
+  for (const line of lines) {
+    if (line === "") records.push([])
+    else records.at(-1)?.push(line)
+  }
+  return records
+}
+
+const isElsewhere = (branch: string, worktree: string) =>
+  new WorktreeError(
+    "locked",
+    `the branch ${branch} is checked out elsewhere (${worktree})`,
+    "switch to another branch there",
+  )

@@ -20,7 +20,6 @@ export type Whose = {
 export async function fateOf(root: string, { owner, job, commit }: Whose): Promise<Fate> {
   const note = await readNote(root)
   if (!note) return (await isThere(root)) ? "there" : "removed"
-  if (note.state === "removing") return "removed"
   if (commit === undefined) return "there"
   const ledger = await readLedger(applyFolderOf(dirname(root), note.project))
   return wasApplied(ledger, { owner, id: job, commit }) ? "applied" : "there"

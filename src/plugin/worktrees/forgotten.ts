@@ -5,6 +5,7 @@ import { hasChanged, isThere, noteFile, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { measured } from "./measured.ts"
 import { madeNote, type Note } from "./note.ts"
+import { moveAside } from "./removal.ts"
 import { inTurn } from "./turns.ts"
 
 export type ForgottenDiscard = {
@@ -43,8 +44,10 @@ export async function prepareForgotten(git: Git, root: string): Promise<Forgotte
       inTurn(root, async () => {
         await requireForgotten(git, root)
         if ((await measured(root)).files !== files) throw hasChanged(root)
-        await rm(root, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+        const remove = await moveAside(root)
+        // Without its folder, and with a note, it could not be discarded any more.
         await rm(noteFile(root), { force: true })
+        await remove()
       }),
   }
 }

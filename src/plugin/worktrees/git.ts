@@ -42,6 +42,12 @@ export type Git = (where: Where, args: readonly string[], call?: Call) => Promis
 export const fileLimitMs = 5 * 60_000
 /** For what looks at worktrees of several jobs: what one of them has in its own is not to hold up the others. */
 export const lookLimitMs = 10_000
+/** For a look at any of them: bounded, and no reason to take it for used. */
+export const visiting = (call: Call): Call => ({
+  limitMs: lookLimitMs,
+  ...call,
+  env: { ...call.env, ...visitorMark },
+})
 const limitMs = 60_000
 /** How long git, and what it has started, may take to end once it is asked to. Milliseconds. */
 const graceMs = 2_000
@@ -89,7 +95,6 @@ export function createGit(binary = "git", surroundings: NodeJS.ProcessEnv = proc
     LC_ALL: "C",
     GIT_TERMINAL_PROMPT: "0",
     GIT_LFS_SKIP_SMUDGE: "1",
-    ...visitorMark,
   }
   return async (where, args, call = {}) => {
     const { codes = [0], settings = [] } = call

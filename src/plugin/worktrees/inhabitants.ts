@@ -6,8 +6,8 @@ import { createProcesses } from "../util/process-identity.ts"
 export type Inhabitant = { pid: number; start?: string | undefined }
 
 /**
- * In the environment of what looks at a worktree for opencode-troupe, and is gone in a moment: of another opencode that
- * tidies, for example. Nobody works there.
+ * In the environment of a git that looks at worktrees of all jobs, for a list or to tidy: it is gone in a moment, and
+ * nobody's work.
  */
 export const visitorMark = { OPENCODE_TROUPE_VISITOR: "1" }
 
@@ -34,14 +34,14 @@ export async function processesIn(folders: readonly string[]): Promise<Map<strin
     if (!/^\d+$/.test(pid)) continue
     const at = await readlink(`/proc/${pid}/cwd`).catch(() => "")
     const folder = folders.find((each) => at === each || at.startsWith(each + sep))
-    if (folder === undefined || (await isLeaving(pid))) continue
+    if (folder === undefined || (await isPassing(pid))) continue
     found.set(folder, [...(found.get(folder) ?? []), Number(pid)])
   }
   return found
 }
 
 /** A visitor, or a process that is just ending: that has lost its environment and its arguments before its folder. */
-async function isLeaving(pid: string): Promise<boolean> {
+async function isPassing(pid: string): Promise<boolean> {
   const environment = await textOf(pid, "environ")
   return (await textOf(pid, "cmdline")) === "" || environment.split("\0").some((each) => marks.has(each))
 }

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { eachLimited } from "../util/each-limited.ts"
 import { codeOf, fileFailure } from "./errors.ts"
 import { isThere } from "./folder.ts"
 import { whyForgotten } from "./forgotten.ts"
-import { type Call, type Git, lookLimitMs } from "./git.ts"
+import { type Call, type Git, visiting } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { lives, processesIn } from "./inhabitants.ts"
 import { measured } from "./measured.ts"
@@ -13,13 +14,12 @@ import { knownWorktree } from "./whereabouts.ts"
 
 /**
  * `forgotten`: git knows nothing of it any more, because its repository or what that knew of it was removed. All that can
- * be said is how many files are in it. `halfRemoved`: what a removal has left so far. `unreadable`: git cannot say what it holds, for example because it is missing.
+ * be said is how many files are in it. `unreadable`: git cannot say what it holds, for example because it is missing.
  */
 export type WorktreeState =
   | { type: "clean" }
   | { type: "holding"; holdings: Holdings }
   | { type: "halfMade" }
-  | { type: "halfRemoved" }
   | { type: "forgotten"; why: string; files: number }
   | { type: "unreadable"; why: string }
 
@@ -56,8 +56,6 @@ export type List = {
 export const isUnderWay = ({ maker, endedAt }: Pick<Listed, "maker" | "endedAt">): boolean =>
   maker !== undefined && endedAt === undefined
 
-const halfRemoved: WorktreeState = { type: "halfRemoved" }
-
 /** How many are looked at together. */
 const together = 4
 
@@ -75,13 +73,17 @@ export async function listWorktrees(git: Git, folder: string, call: Call = {}): 
   }
   const processes = await processesIn(roots)
   const found = await eachLimited(roots, together, async (root) => {
-    const note = await readNote(root)
-    if (!note) return []
-    const listed = await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })
-    // What is just being removed looks like anything.
-    const then = await readNote(root)
-    if (!then) return []
-    return then.state === "removing" ? [{ ...listed, state: halfRemoved }] : [listed]
+    const look = async () => {
+      const note = await readNote(root)
+      if (!note) return []
+      const seen = await lookAt(git, root, note, { processes: processes.get(root) ?? [], call })
+      // What is just being removed cannot be looked at.
+      return (await readNote(root)) ? [seen] : []
+    }
+    const wasThere = existsSync(root)
+    const seen = await look()
+    // One whose files were taken away in the middle of that may seem to have changed them.
+    return wasThere && !existsSync(root) ? look() : seen
   })
   return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown }
 }
@@ -118,7 +120,7 @@ async function stateOf(
   { files, call }: { files: number; call: Call },
 ): Promise<WorktreeState> {
   if (note.state !== "made") return { type: "halfMade" }
-  const limited = { limitMs: lookLimitMs, ...call }
+  const limited = visiting(call)
   try {
     const why = (await isThere(root)) ? await whyForgotten(git, note, limited) : undefined
     if (why !== undefined) return { type: "forgotten", why, files }

@@ -10,7 +10,7 @@ import { type Call, fileLimitMs, type Git } from "./git.ts"
 import { lives, thisProcess } from "./inhabitants.ts"
 import { withLock } from "./lock.ts"
 import { claimNote, type Made, madeNote, type Note, readNote, writeNote } from "./note.ts"
-import { removeRest, removeWorktree } from "./removal.ts"
+import { removeWorktree } from "./removal.ts"
 import { type Repository, repositoryAt } from "./repository.ts"
 import { snapshotOf } from "./snapshot.ts"
 import { inTurn } from "./turns.ts"
@@ -80,7 +80,7 @@ export async function makeWorktree(
     await writeNote(root, { ...note, branch, state: "made", gitDir: await realpath(text) })
     return { directory: child, branch, base }
   } catch (error) {
-    await inTurn(root, () => removeWorktree(git, root, { ...note, branch }, base)).catch(() => {})
+    await removeWorktree(git, root, { ...note, branch }, base).catch(() => {})
     throw error
   }
 }
@@ -119,7 +119,7 @@ async function claim(
     const name = attempt === 1 ? namePart(note.job) : `${namePart(note.job)}-${attempt}`
     const branch = branchOf(note.owner, name)
     const root = join(folder, `${ownerPart(note.owner)}-${name}`)
-    await removeHalf(git, root)
+    await removeHalfMade(git, root)
     if ((await isTaken(root)) || (await tipOf(git, { store: note.commonDir }, branch))) continue
     // Whoever tidied a moment ago found nothing in it.
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -134,14 +134,15 @@ async function claim(
 
 const isTaken = (root: string) => lstat(root).then(Boolean, () => false)
 
-/** What a process that was killed while it made or removed a worktree has left. Nobody works in there. */
-async function removeHalf(git: Git, root: string): Promise<void> {
-  const half = async () => {
+/** What a process that was killed while it made a worktree has left. Nobody has been in there. */
+async function removeHalfMade(git: Git, root: string): Promise<void> {
+  const halfMade = async () => {
     const note = await readNote(root)
-    if (note?.state === "removing") return () => removeRest(git, root, note)
-    const isLeft = note?.state === "making" && !(await lives(note))
-    return isLeft ? () => removeWorktree(git, root, note, note.base) : undefined
+    return note?.state === "making" && !(await lives(note)) ? note : undefined
   }
-  if (!(await half())) return
-  await inTurn(root, async () => (await half())?.()).catch(() => {})
+  if (!(await halfMade())) return
+  await inTurn(root, async () => {
+    const note = await halfMade()
+    if (note) await removeWorktree(git, root, note, note.base)
+  }).catch(() => {})
 }

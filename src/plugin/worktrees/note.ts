@@ -11,11 +11,8 @@ export const branchPrefix = "troupe/"
  * there before anything else of the worktree, and goes last.
  */
 export const Note = z.object({
-  /**
-   * Nobody works in it before it is `made`, nor while it is `moving` to another commit to start from. What is left of one
-   * that is `removing` is nobody's work any more, whoever finishes that.
-   */
-  state: z.enum(["making", "moving", "made", "removing"]),
+  /** Nobody works in it before it is `made`, nor while it is `moving` to another commit to start from. */
+  state: z.enum(["making", "moving", "made"]),
   owner: z.string(),
   job: z.string(),
   /** What the job is for. */
@@ -31,11 +28,6 @@ export const Note = z.object({
   base: z.string().regex(/^[0-9a-f]{40,64}$/),
   /** The one in which no job has had a part: where the first of a chain of jobs started. Default: `base`. */
   origin: z
-    .string()
-    .regex(/^[0-9a-f]{40,64}$/)
-    .optional(),
-  /** Where the branch ended when its removal began, if there was one. */
-  tip: z
     .string()
     .regex(/^[0-9a-f]{40,64}$/)
     .optional(),

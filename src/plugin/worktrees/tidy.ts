@@ -1,13 +1,15 @@
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
 import { tipOf } from "./branch.ts"
+import { requireOwn } from "./discard.ts"
 import { fileFailure } from "./errors.ts"
-import { type Call, type Git, lookLimitMs } from "./git.ts"
+import { type Call, type Git, lookLimitMs, visiting } from "./git.ts"
 import { holdingsOf, holdingsWords, isClean } from "./holdings.ts"
 import { lives } from "./inhabitants.ts"
 import { removeLeftovers } from "./leftovers.ts"
 import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
 import { type Note, readNote } from "./note.ts"
-import { removeRest, removeWorktree } from "./removal.ts"
-import { requireOwn } from "./standing.ts"
+import { removeRemains, removeWorktree } from "./removal.ts"
 import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
@@ -48,6 +50,8 @@ export async function tidyWorktrees(
       else tidied.removed.push(worktree)
     }
   }
+  for (const repository of await readdir(folder).catch((): string[] => []))
+    await removeRemains(join(folder, repository))
   // Only where a person asks for it: as opencode starts, its first jobs may just be about to use them.
   if (!isUsed) await removeLeftovers(folder)
   return tidied
@@ -59,7 +63,6 @@ async function reasonToKeep(worktree: Listed, isUsed: IsUsed | undefined): Promi
   if (state.type === "forgotten") return `git no longer knows it: ${state.why}`
   if (state.type === "holding") return `it holds ${holdingsWords(state.holdings)}`
   if (processes.length > 0) return `somebody is in it: process ${processes.join(", ")}`
-  if (state.type === "halfRemoved") return undefined
   // Whoever makes it has no job to show for it yet.
   if (isUnderWay(worktree) && (state.type === "halfMade" || !isUsed))
     return `its job is under way in process ${maker}`
@@ -88,10 +91,6 @@ async function removeUnlessUsed(git: Git, worktree: Listed, call: Call): Promise
   const note = await readNote(directory)
   if (!note) return undefined
   if (await hasBegun(note, worktree)) return `process ${note.pid} has just begun to use it`
-  if (note.state === "removing") {
-    await removeRest(git, directory, note)
-    return undefined
-  }
   if (note.state !== "made") {
     // One that was moving is at either end, and nobody has worked at any.
     const tip = note.state === "moving" ? await tipOf(git, { store: note.commonDir }, note.branch) : base
@@ -100,8 +99,7 @@ async function removeUnlessUsed(git: Git, worktree: Listed, call: Call): Promise
   }
   const made = await knownWorktree(git, directory, call)
   await requireOwn(git, made)
-  if (!isClean(await holdingsOf(git, made, { limitMs: lookLimitMs, ...call })))
-    return "somebody has worked in it just now"
+  if (!isClean(await holdingsOf(git, made, visiting(call)))) return "somebody has worked in it just now"
   await removeWorktree(git, directory, made, made.base)
   return undefined
 }

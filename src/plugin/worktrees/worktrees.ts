@@ -11,7 +11,7 @@ import { fileFailure } from "./errors.ts"
 import { type Fate, fateOf, type Whose } from "./fate.ts"
 import { findFolder, makeFolder, rootOf, worktreesFolder } from "./folder.ts"
 import { type ForgottenDiscard, prepareForgotten } from "./forgotten.ts"
-import { type Call, createGit, lookLimitMs } from "./git.ts"
+import { type Call, createGit, visiting } from "./git.ts"
 import { thisProcess } from "./inhabitants.ts"
 import { type List, listWorktrees } from "./list.ts"
 import { type MadeWorktree, type MakeRequest, makeWorktree } from "./make.ts"
@@ -164,7 +164,7 @@ export function createWorktrees({ env = process.env, ...given }: Surroundings = 
     diffs: (directory, call) => inWords(async () => diffsOf(git, await find(directory, call), call)),
     overlaps: ({ directory, commit }, others, call) =>
       inWords(async () => {
-        const limited = { limitMs: lookLimitMs, ...call }
+        const limited = visiting(call ?? {})
         const made = await find(directory, call)
         const { tree } = await startOf(git, made, call)
         const files = namesBetween(git, { store: made.commonDir }, tree, commit, limited)

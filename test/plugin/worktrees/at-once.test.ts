@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { poll } from "../../support/waiters.ts"
 import { type Killed, killedRuns } from "./support/killed.ts"
@@ -163,13 +163,13 @@ describe("What another opencode is just looking at", () => {
     expect(await looking).toEqual([{ worktrees: [], unknown: [] }])
   })
 
-  it("is known to it as half removed, if its removal has begun meanwhile", async () => {
+  it("is to it what is left, where its files are taken away meanwhile", async () => {
     const { directory, looking, letGo } = await lookedAt()
-    const note = `${directory}.json`
-    writeFileSync(note, JSON.stringify({ ...JSON.parse(readFileSync(note, "utf8")), state: "removing" }))
-    rmSync(join(directory, ".gitattributes"))
+    const aside = join(dirname(directory), ".aside")
+    renameSync(directory, aside)
+    rmSync(join(aside, ".gitattributes"))
     letGo()
-    expect(await looking).toMatchObject([{ worktrees: [{ job: "a", state: { type: "halfRemoved" } }] }])
+    expect(await looking).toMatchObject([{ worktrees: [{ job: "a", state: { type: "clean" } }] }])
   })
 })
 

@@ -1,5 +1,14 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { dirname, join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
 import { isDeep } from "../../support/depth.ts"
@@ -217,85 +226,91 @@ describe("kill -9", () => {
 })
 
 describe("A worktree whose removal was cut off", () => {
-  /** Killed once it is known that it is being removed, before all of its files are. */
-  async function halfRemoved() {
+  /** Killed right before that of its files which `rm` removes first, all of which are aside by then. */
+  async function cutOff(change: (repo: TestRepository, directory: string) => Promise<string>) {
     for (let at = 0; at < 20; at++) {
       const repo = dirtyRepository()
       const made = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
-      const { directory } = made
-      writeAll(directory, { "a.txt": "done\n" })
-      const { commit } = await repo.worktrees.seal(directory, "the end")
-      const remove = `await (await worktrees.prepareDiscard(${JSON.stringify({ directory, owner })})).remove()`
-      await killed.run(repo, remove, at, "rm")
-      const [left] = (await repo.worktrees.list()).worktrees
-      if (left?.state.type !== "halfRemoved" || !existsSync(directory)) continue
-      rmSync(join(directory, "b"), { recursive: true })
-      return { ...made, repo, commit }
+      const script = await change(repo, made.directory)
+      await killed.run(repo, script, at, "rm")
+      const ours = dirname(made.directory)
+      const aside = readdirSync(ours).find((name) => name.startsWith(".removing-"))
+      if (aside === undefined) continue
+      rmSync(join(ours, aside, "a.txt"))
+      return { ...made, repo, ours }
     }
-    throw new Error("it was never seen half removed")
+    throw new Error("it was never cut off there")
   }
 
-  it("is nobody's any more: what is missing there is not taken for the work of its job", async () => {
-    const { repo, directory, branch, commit } = await halfRemoved()
-    const { worktrees } = repo
-    const isNone = { kind: "notOurs" }
-    await expect(worktrees.enter(directory)).rejects.toMatchObject(isNone)
-    await expect(worktrees.seal(directory, "a follow-up")).rejects.toMatchObject(isNone)
-    await expect(worktrees.diffs(directory)).rejects.toMatchObject(isNone)
-    expect(await worktrees.fate(directory, { owner, job: "a", commit })).toBe("removed")
+  const discarded = () =>
+    cutOff(async (repo, directory) => {
+      writeAll(directory, { "a.txt": "done\n" })
+      await repo.worktrees.seal(directory, "the end")
+      return `await (await worktrees.prepareDiscard(${JSON.stringify({ directory, owner })})).remove()`
+    })
+  const tidied = () =>
+    cutOff(async (repo, directory) => {
+      await repo.worktrees.leave(directory)
+      return "await worktrees.tidy(() => false)"
+    })
+  it("keeps the work of its job as that was committed: what is missing is no part of it", async () => {
+    const { repo, directory, branch } = await discarded()
+    const commit = repo.git("rev-parse", branch)
+    expect(await repo.worktrees.seal(directory, "once more")).toMatchObject({ commit, files: 1 })
+    expect(await repo.worktrees.changedFiles(directory)).toEqual(["a.txt"])
+    expect((await repo.worktrees.list()).worktrees).toMatchObject([
+      { job: "a", state: { type: "holding", holdings: { commits: 1, uncommitted: [] } } },
+    ])
+    expect((await repo.worktrees.tidy(() => false)).removed).toEqual([])
     expect(repo.git("rev-parse", branch)).toBe(commit)
   })
 
-  it("goes with the next tidying, whoever owns it, and whichever opencode has made it", async () => {
-    const { repo, directory } = await halfRemoved()
-    const { removed, kept, failed } = await repo.worktrees.tidy(() => true)
+  it("is discarded by the same call again, and what lies beside it goes as anybody tidies", async () => {
+    const { repo, directory, branch, ours } = await discarded()
+    await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
+    expect(repo.git("branch", "--list", branch)).toBe("")
+    expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+    await repo.worktrees.tidy(() => false)
+    expect(readdirSync(ours)).toEqual(["scratch"])
+  })
+
+  it("is tidied by the next call, with what lies beside it", async () => {
+    const { repo, ours } = await tidied()
+    const { removed, kept, failed } = await repo.worktrees.tidy(() => false)
     expect([removed.map(({ job }) => job), kept, failed]).toEqual([["a"], [], []])
-    expect(existsSync(directory)).toBe(false)
-    expect(repo.git("branch", "--list", "troupe/*")).toBe("")
+    expect(readdirSync(ours)).toEqual(["scratch"])
     expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
   })
 
-  it("is what its own owner alone discards, and nothing is lost by that", async () => {
-    const { repo, directory, branch } = await halfRemoved()
-    const prepare = (who: string) => repo.worktrees.prepareDiscard({ directory, owner: who })
-    await expect(prepare("ses_other")).rejects.toMatchObject({ kind: "notOurs" })
-    const { loss, files, remove } = await prepare(owner)
-    expect([loss, files]).toEqual([
-      { commits: 0, files: 0, uncommitted: [], repositories: [], ignored: [] },
-      [],
-    ])
-    await remove()
-    expect([existsSync(directory), repo.git("branch", "--list", branch)]).toEqual([false, ""])
-    await expect(remove()).rejects.toMatchObject({ kind: "gone" })
+  it("leaves no folder, where a person tidies", async () => {
+    const { repo, ours } = await tidied()
+    await repo.worktrees.tidy()
+    expect(existsSync(ours)).toBe(false)
   })
 
-  it("makes room for one of the same name", async () => {
-    const { repo, directory } = await halfRemoved()
-    const again = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
-    expect(again.directory).toBe(directory)
-    expect(filesIn(directory)).toEqual(filesIn(repo.path))
+  it("is no work of its job where its repository was away meanwhile, either", async () => {
+    const away = (repo: TestRepository) => `${repo.path}-away`
+    const { repo, directory, branch } = await cutOff(async (repo, directory) => {
+      writeAll(directory, { "a.txt": "done\n" })
+      await repo.worktrees.seal(directory, "the end")
+      renameSync(repo.path, away(repo))
+      return `await (await worktrees.prepareForgotten(${JSON.stringify(directory)})).remove()`
+    })
+    renameSync(away(repo), repo.path)
+    const commit = repo.git("rev-parse", branch)
+    expect(await repo.worktrees.seal(directory, "once more")).toMatchObject({ commit, files: 1 })
   })
+})
 
-  it("stays, with what is said of it, while a person stands on its branch", async () => {
-    const { repo, directory, branch, commit } = await halfRemoved()
-    rmSync(directory, { recursive: true })
-    repo.git("worktree", "prune")
-    repo.git("stash", "--quiet", "--include-untracked")
-    repo.git("switch", "--quiet", branch)
-    const { failed } = await repo.worktrees.tidy(() => false)
-    expect(failed.map(({ why }) => why)).toEqual([
-      expect.stringContaining(`the branch ${branch} is checked out elsewhere`),
-    ])
-    expect(repo.git("rev-parse", "HEAD")).toBe(commit)
-  })
-
-  it("leaves a branch that has moved since", async () => {
-    const { repo, branch } = await halfRemoved()
-    const moved = repo.git("commit-tree", "-m", "later", "-p", branch, `${branch}^{tree}`)
-    repo.git("update-ref", `refs/heads/${branch}`, moved)
-    expect((await repo.worktrees.tidy(() => false)).removed).toHaveLength(1)
-    expect(repo.git("rev-parse", branch)).toBe(moved)
-  })
+it("What is just being removed by a process that runs is left to that", async () => {
+  const repo = testRepository()
+  const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
+  const ours = dirname(directory)
+  const [mine, theirs] = [`.removing-${process.pid}-x`, `.removing-${2 ** 22 + 1}-x`]
+  for (const name of [mine, theirs]) mkdirSync(join(ours, name))
+  writeFileSync(join(ours, `.${2 ** 22 + 1}-draft`), "of a note\n")
+  await repo.worktrees.tidy(() => true)
+  expect(readdirSync(ours).filter((name) => name.startsWith("."))).toEqual([mine])
 })
 
 it("What a killed git had only begun to know of a worktree goes with what is left of that", async () => {
