@@ -75,8 +75,8 @@ const ownFaults: [string, string][] = [
     "what is half made is finished or removed when that name is wanted again: nobody has worked in it",
   ],
   [
-    "opencode is killed while a worktree is removed, or some of its files cannot be",
-    "its files are all in their place, or none is: no missing file is taken for a job's work. What its branch has stays until it is discarded once more, or goes with the next tidying if that is nothing",
+    "opencode is killed while a worktree is removed, or some of its files cannot be removed",
+    "its files are all in their place, or none are: no missing file is taken for a job's work. What is on its branch stays until it is discarded again; if there is nothing on it, the next tidying removes it. So it does with what is left of the files; what cannot be removed is listed",
   ],
   [
     "opencode is killed before the work is committed",

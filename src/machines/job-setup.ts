@@ -112,7 +112,7 @@ export const jobSetup = setup({
     rememberHold: assign((_, { until, at }: EventOf<"slot.held">) => ({
       holdUntil: until,
       heldAt: until === undefined ? undefined : at,
-      // Only who waits is told. A slot that came before the session has gone back.
+      // Only jobs that wait are told. A slot that came before the session has gone back.
       slotAt: undefined,
     })),
     rememberSession: assign(({ context }, { session, worktree, at }: OpenSessionOutput) => ({

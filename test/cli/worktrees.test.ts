@@ -6,10 +6,14 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import * as z from "zod"
 import { createWorktrees, type Worktrees } from "../../src/plugin/worktrees/worktrees.ts"
 import { type TestRepository, testRepository, writeAll } from "../plugin/worktrees/support/repository.ts"
+import { noSmallDisk, smallDisk } from "../support/small-disk.ts"
 import { type Answered, cli } from "./support/cli.ts"
 
 const owner = "ses_0123456789abcdef"
 const hour = 3_600_000
+const whyNoDisk = noSmallDisk()
+const skipped = whyNoDisk ? ` (skipped: ${whyNoDisk})` : ""
+
 /** Of no process. */
 const gone = 2 ** 22 + 1
 
@@ -541,6 +545,18 @@ This restores its commits as long as git keeps them, by default two weeks from w
     expect([code, out]).toEqual([1, ""])
     expect(err.replaceAll("\n", " ")).toContain(`${branch} is in use: process ${shell.pid} (sh) is in it.`)
     expect(existsSync(directory)).toBe(true)
+  })
+
+  it.skipIf(whyNoDisk)(`says where files are that could not be removed${skipped}`, async () => {
+    const { ada, branch, directory } = await holding()
+    const disk = smallDisk(join(directory, "mounted"))
+    const { code, out, err } = await ada.run(["--discard", branch, "--yes"])
+    const [, folder = ""] = err.replaceAll("\n", "").match(/are still in ?(\/.+?): ?EBUSY/) ?? []
+    renameSync(folder, directory)
+    disk.remove()
+    expect(code).toBe(1)
+    expect(out).toContain("Discarded.\n")
+    expect(err).toMatch(/^Some of its files could not be removed and are still in/)
   })
 
   it("leaves what is half made to whoever makes it, or to --tidy", async () => {

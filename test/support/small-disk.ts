@@ -56,6 +56,44 @@ export function smallDisk(folder: string): SmallDisk {
   }
 }
 
+/**
+ * Puts a layer over a folder, as a container has over its image: what is in the folder cannot be moved there, only copied
+ * and removed.
+ * @returns what takes it away again
+ */
+export function layerOver(folder: string): () => void {
+  const disk = tempFolder("layer")
+  mount(disk.path)
+  const [upper, work] = [join(disk.path, "upper"), join(disk.path, "work")]
+  for (const each of [upper, work]) mkdirSync(each)
+  const options = `lowerdir=${folder},upperdir=${upper},workdir=${work},redirect_dir=off`
+  execFileSync("mount", ["-t", "overlay", "-o", options, "overlay", folder], { stdio: "pipe" })
+  const remove = () => {
+    for (const each of [folder, disk.path]) unmount(each)
+    disk.remove()
+  }
+  const forget = atExit(remove)
+  return () => {
+    forget()
+    remove()
+  }
+}
+
+/** Why this machine cannot have one; undefined where it can. Looks by making one. */
+export function noLayer(): string | undefined {
+  const noDisk = noSmallDisk()
+  if (noDisk !== undefined) return noDisk
+  const folder = tempFolder("layered")
+  try {
+    layerOver(folder.path)()
+    return undefined
+  } catch {
+    return "this system has no overlay"
+  } finally {
+    folder.remove()
+  }
+}
+
 function mount(folder: string): void {
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], { stdio: "pipe" })
 }

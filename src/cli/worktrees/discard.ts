@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises"
 import { resolve, sep } from "node:path"
 import { type Holdings, isClean } from "../../plugin/worktrees/holdings.ts"
 import { isUnderWay, type Listed } from "../../plugin/worktrees/list.ts"
+import { type Remains, remainsWords } from "../../plugin/worktrees/removal.ts"
 import { whileKept } from "../../plugin/worktrees/way-back.ts"
 import type { Worktrees } from "../../plugin/worktrees/worktrees.ts"
 import { counted } from "../../util/counted.ts"
@@ -52,10 +53,10 @@ export async function discard(request: DiscardRequest): Promise<number> {
   if (isAsked && (await ask(`Type ${confirmation} to go on: `))?.trim() !== confirmation) {
     return refuse("Nothing was discarded.")
   }
-  await remove()
+  const remains = await remove()
   if (isJson) write(printedJson({ discarded: { branch, directory, project, loss } }))
   else write(`${look.colours.green("Discarded.")}\n${"commits" in loss ? wayBack(worktree, loss) : ""}`)
-  return 0
+  return remains ? refuse(visibleLine(remainsWords(remains))) : 0
 }
 
 type Prepared = {
@@ -63,7 +64,7 @@ type Prepared = {
   loss: Holdings | { files: number }
   /** What is said of it, in lines. */
   words: string[]
-  remove(): Promise<void>
+  remove(): Promise<Remains | undefined>
 }
 
 async function preparedFor(

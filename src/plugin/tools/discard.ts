@@ -4,6 +4,7 @@ import type { Recovered } from "../worktrees/apply/recover.ts"
 import { worktreesCommand } from "../worktrees/command.ts"
 import type { Discard } from "../worktrees/discard.ts"
 import type { Holdings } from "../worktrees/holdings.ts"
+import { remainsWords } from "../worktrees/removal.ts"
 import { wayBack } from "../worktrees/way-back.ts"
 import { counted, type Isolated, mostFiles } from "./isolated.ts"
 import { refusalOf } from "./permission.ts"
@@ -58,8 +59,8 @@ export function discarder() {
     const refused: { id: string; reason: string }[] = []
     for (const { record, removal } of removals) {
       try {
-        await removal.remove({ signal })
-        lines.push(`Discarded ${record.id}${backFrom(removal)}.`)
+        const remains = await removal.remove({ signal })
+        lines.push(`Discarded ${record.id}${backFrom(removal)}.${remains ? ` ${remainsWords(remains)}` : ""}`)
       } catch (error) {
         // Those before it are gone, which has to be said.
         const reason = wordsOf(error)

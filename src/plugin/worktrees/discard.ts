@@ -5,7 +5,7 @@ import type { Call, Git } from "./git.ts"
 import { type Holdings, holdingsOf } from "./holdings.ts"
 import { namesIn, shownName } from "./names.ts"
 import { type Made, readNote } from "./note.ts"
-import { removeWorktree } from "./removal.ts"
+import { type Remains, removeWorktree } from "./removal.ts"
 import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
@@ -18,10 +18,10 @@ export type Discard = {
   /** What would be lost. A commit can be restored by its id while git keeps it. */
   loss: Holdings
   /**
-   * Removes the worktree and its branch.
+   * Removes the worktree and its branch; what is left of its files is in nobody's way.
    * @throws WorktreeError, `changed` where more would be lost by now than was said, `gone` where another was quicker
    */
-  remove(call?: Call): Promise<void>
+  remove(call?: Call): Promise<Remains | undefined>
 }
 
 /**
@@ -48,7 +48,7 @@ export async function prepareDiscard(
           await requireSame(made)
           const [held] = await Promise.all([holdingsOf(git, made, call), requireOwn(git, made, call)])
           if (JSON.stringify(held) !== JSON.stringify(loss)) throw hasChanged(root)
-          await removeWorktree(git, root, made, loss.commit)
+          return removeWorktree(git, root, made, loss.commit)
         },
         call,
       ),

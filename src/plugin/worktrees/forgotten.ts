@@ -5,7 +5,7 @@ import { hasChanged, isThere, noteFile, notOurs } from "./folder.ts"
 import type { Call, Git } from "./git.ts"
 import { measured } from "./measured.ts"
 import { madeNote, type Note } from "./note.ts"
-import { moveAside } from "./removal.ts"
+import { moveAside, type Remains } from "./removal.ts"
 import { inTurn } from "./turns.ts"
 
 export type ForgottenDiscard = {
@@ -15,7 +15,7 @@ export type ForgottenDiscard = {
    * Removes the folder and what is known of it; git is told nothing.
    * @throws WorktreeError, `changed` where it holds another number of files by now
    */
-  remove(): Promise<void>
+  remove(): Promise<Remains | undefined>
 }
 
 /** Why git knows nothing of a worktree that is made, where that is so: neither the worktree, nor where its job started. */
@@ -44,17 +44,17 @@ export async function prepareForgotten(git: Git, root: string): Promise<Forgotte
       inTurn(root, async () => {
         await requireForgotten(git, root)
         if ((await measured(root)).files !== files) throw hasChanged(root)
-        const remove = await moveAside(root)
-        // Without its folder, and with a note, it could not be discarded any more.
+        const removeFiles = (await isThere(root)) ? await moveAside(root) : undefined
         await rm(noteFile(root), { force: true })
-        await remove()
+        return removeFiles?.()
       }),
   }
 }
 
 async function requireForgotten(git: Git, root: string): Promise<void> {
   const note = await madeNote(root)
-  if (!(await isThere(root)) || (await whyForgotten(git, note)) === undefined) throw notOurs(root)
+  await isThere(root)
+  if ((await whyForgotten(git, note)) === undefined) throw notOurs(root)
 }
 
 const isSomething = (path: string): Promise<boolean> =>

@@ -42,7 +42,7 @@ export type Git = (where: Where, args: readonly string[], call?: Call) => Promis
 export const fileLimitMs = 5 * 60_000
 /** For what looks at worktrees of several jobs: what one of them has in its own is not to hold up the others. */
 export const lookLimitMs = 10_000
-/** For a look at any of them: bounded, and no reason to take it for used. */
+/** For a look at any of them: bounded, and no reason to count it as in use. */
 export const visiting = (call: Call): Call => ({
   limitMs: lookLimitMs,
   ...call,

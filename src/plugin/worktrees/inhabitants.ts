@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises"
 import { sep } from "node:path"
 import { createProcesses } from "../util/process-identity.ts"
+import { codeOf } from "./errors.ts"
 
 /** A process. Its pid may be another one's by now, which its start tells; absent where the system does not say it. */
 export type Inhabitant = { pid: number; start?: string | undefined }
@@ -40,12 +41,20 @@ export async function processesIn(folders: readonly string[]): Promise<Map<strin
   return found
 }
 
-/** A visitor, or a process that is just ending: that has lost its environment and its arguments before its folder. */
+/**
+ * A visitor, or a process that is just ending: that has lost its environment and its arguments before its folder. One that
+ * is just starting has none yet, but is started by another one.
+ */
 async function isPassing(pid: string): Promise<boolean> {
   const environment = await textOf(pid, "environ")
-  return (await textOf(pid, "cmdline")) === "" || environment.split("\0").some((each) => marks.has(each))
+  const command = await textOf(pid, "cmdline")
+  return command === "" || environment?.split("\0").some((each) => marks.has(each)) === true
 }
 
 const marks = new Set(Object.entries(visitorMark).map(([name, value]) => `${name}=${value}`))
 
-const textOf = (pid: string, file: string) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")
+/** Nothing where it cannot be told: only what is known to be gone has no text. */
+const textOf = (pid: string, file: string): Promise<string | undefined> =>
+  readFile(`/proc/${pid}/${file}`, "utf8").catch((error) =>
+    codeOf(error) === "ENOENT" || codeOf(error) === "ESRCH" ? "" : undefined,
+  )

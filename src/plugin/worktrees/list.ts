@@ -10,6 +10,7 @@ import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { lives, processesIn } from "./inhabitants.ts"
 import { measured } from "./measured.ts"
 import { type Note, readNote } from "./note.ts"
+import { remainsIn } from "./removal.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
 /**
@@ -65,6 +66,7 @@ export async function listWorktrees(git: Git, folder: string, call: Call = {}): 
   const unknown: string[] = []
   for (const repository of await namesOf(folder)) {
     const names = await namesOf(join(folder, repository))
+    unknown.push(...(await remainsIn(join(folder, repository))))
     for (const name of names.filter((each) => /^[A-Za-z0-9_][A-Za-z0-9_-]*-/.test(each))) {
       const root = join(folder, repository, name.replace(/\.json$/, ""))
       if (name.endsWith(".json") && (await readNote(root))) roots.push(root)
@@ -122,7 +124,8 @@ async function stateOf(
   if (note.state !== "made") return { type: "halfMade" }
   const limited = visiting(call)
   try {
-    const why = (await isThere(root)) ? await whyForgotten(git, note, limited) : undefined
+    await isThere(root)
+    const why = await whyForgotten(git, note, limited)
     if (why !== undefined) return { type: "forgotten", why, files }
     const holdings = await holdingsOf(git, await knownWorktree(git, root, call), limited)
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }

@@ -1,15 +1,23 @@
 import { randomUUID } from "node:crypto"
+import type { Dirent } from "node:fs"
 import { readdir, readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { shared } from "../util/process-wide.ts"
 import { tipOf } from "./branch.ts"
-import { codeOf } from "./errors.ts"
+import { codeOf, fileFailure } from "./errors.ts"
 import { isThere, noteFile } from "./folder.ts"
 import type { Git } from "./git.ts"
 import { lives } from "./inhabitants.ts"
 import type { Note } from "./note.ts"
 
+/** Where files are left that could not be removed, and why. */
+export type Remains = { folder: string; why: string }
+
+export const remainsWords = ({ folder, why }: Remains): string =>
+  `Some of its files could not be removed and are still in ${folder}: ${why}.`
+
 /**
- * Removes a worktree, its branch and last its note: what a crash leaves of it is removed by the same call again.
+ * Removes a worktree, its branch and its note: the same call again does what a crash has left to do. Its files go last.
  * Whether anything is lost with it is for the caller to know.
  * @param tip where the branch was seen; one that has moved since stays
  */
@@ -18,8 +26,18 @@ export async function removeWorktree(
   root: string,
   note: Note,
   tip: string | undefined,
-): Promise<void> {
-  if (await isThere(root)) await (await moveAside(root))()
+): Promise<Remains | undefined> {
+  const removeFiles = (await isThere(root)) ? await moveAside(root) : undefined
+  let remains: Remains | undefined
+  try {
+    await forget(git, root, note, tip)
+  } finally {
+    remains = await removeFiles?.()
+  }
+  return remains
+}
+
+async function forget(git: Git, root: string, note: Note, tip: string | undefined): Promise<void> {
   const store = { store: note.commonDir }
   for (const gitDir of await gitDirsOf(root, note)) await rm(gitDir, { recursive: true, force: true })
   if (tip !== undefined && (await tipOf(git, store, note.branch)) === tip) {
@@ -29,28 +47,61 @@ export async function removeWorktree(
 }
 
 /**
- * Takes a worktree's folder out of the way: it is there whole or not at all, so that nobody ever takes files that are
- * missing for the work of its job. What a crash leaves of it aside goes with `removeRemains`.
+ * Takes a worktree's folder out of the way: it is there whole or not at all, so that files that are missing are not taken
+ * for the work of its job.
  * @returns what removes it
  */
-export async function moveAside(root: string): Promise<() => Promise<void>> {
-  const aside = join(dirname(root), `.removing-${process.pid}-${randomUUID()}`)
-  await rename(root, aside)
-  return () => empty(aside)
+export async function moveAside(root: string): Promise<() => Promise<Remains | undefined>> {
+  const aside = join(dirname(root), `${asidePrefix}${process.pid}-${randomUUID()}`)
+  try {
+    await rename(root, aside)
+  } catch (error) {
+    if (codeOf(error) !== "EXDEV") throw error
+    // What a lower layer of an overlay has cannot be moved there.
+    await empty(root)
+    return async () => undefined
+  }
+  emptying.add(aside)
+  return async () => {
+    try {
+      await empty(aside)
+      return undefined
+    } catch (error) {
+      return { folder: aside, why: fileFailure(error).what }
+    } finally {
+      emptying.delete(aside)
+    }
+  }
 }
 
 /**
- * Removes what processes that are gone have left of what they were removing or writing.
+ * What was moved aside, and nobody is removing any more: a process that did has ended, or could not.
  * @param ours the folder of a repository's worktrees
  */
-export async function removeRemains(ours: string): Promise<void> {
-  for (const name of await readdir(ours).catch((): string[] => [])) {
-    const [, pid] = name.match(/^\.(?:removing-)?(\d+)-/) ?? []
-    if (pid === undefined || (await lives({ pid: Number(pid) }))) continue
-    // What cannot be removed is in nobody's way.
-    await empty(join(ours, name)).catch(() => {})
+export async function remainsIn(ours: string): Promise<string[]> {
+  const entries = await readdir(ours, { withFileTypes: true }).catch((): Dirent[] => [])
+  const remains: string[] = []
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    const [, pid] = name.match(asideName) ?? []
+    if (pid === undefined) continue
+    const path = join(ours, name)
+    const isOwn = Number(pid) === process.pid
+    if (isOwn ? !emptying.has(path) : !(await lives({ pid: Number(pid) }))) remains.push(path)
   }
+  return remains
 }
+
+export async function removeRemains(ours: string): Promise<void> {
+  // What cannot be removed is listed.
+  for (const path of await remainsIn(ours)) await empty(path).catch(() => {})
+}
+
+/** No worktree is called so. */
+const asidePrefix = ".removing-"
+const asideName = /^\.removing-(\d+)-[0-9a-f-]{36}$/
+
+/** Those of this process. */
+const emptying = shared("worktrees that are being removed", () => new Set<string>())
 
 /** A file that somebody is just writing there may be there again at once. */
 const empty = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })

@@ -220,6 +220,22 @@ describe("agents_apply", () => {
     expect((await apply(["one"])).output).toBe("Nothing was applied.\none: it was discarded already.")
   })
 
+  it("says where files of a discarded job are that could not be removed", async () => {
+    const { begin, finish, discard } = isolatedServices({}, (worktrees) => ({
+      prepareDiscard: async (request) => ({
+        ...(await worktrees.prepareDiscard(request)),
+        remove: async () => ({ folder: "/worktrees/.removing-1", why: "EBUSY: resource busy" }),
+      }),
+    }))
+    await begin("one")
+    await finish("one")
+    expect(await discard("one")).toMatchObject({
+      title: "1 discarded",
+      output:
+        "Discarded one. Some of its files could not be removed and are still in /worktrees/.removing-1: EBUSY: resource busy.",
+    })
+  })
+
   it("is what agents_wait advises no more once it was applied, nor once it was discarded", async () => {
     const { begin, finish, apply, discard, call } = isolatedServices()
     await begin("one")

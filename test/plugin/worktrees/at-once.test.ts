@@ -143,7 +143,7 @@ describe("What another opencode is just looking at", () => {
   /** A worktree that holds nothing, in the middle of which the list of another process is held up. */
   async function lookedAt() {
     const repo = testRepository()
-    repo.commit({ ".gitattributes": "*.slow filter=slow\n", "held.slow": "1\n" })
+    repo.commit({ ".gitattributes": "*.slow filter=slow\n", "held.slow": "1\n", "later.txt": "1\n" })
     const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
     await repo.worktrees.leave(directory)
     const { isHeld, letGo } = holdingFilter(repo)
@@ -163,11 +163,11 @@ describe("What another opencode is just looking at", () => {
     expect(await looking).toEqual([{ worktrees: [], unknown: [] }])
   })
 
-  it("is to it what is left, where its files are taken away meanwhile", async () => {
+  it("seems to that to have changed nothing, though its files are taken away meanwhile", async () => {
     const { directory, looking, letGo } = await lookedAt()
     const aside = join(dirname(directory), ".aside")
     renameSync(directory, aside)
-    rmSync(join(aside, ".gitattributes"))
+    rmSync(join(aside, "later.txt"))
     letGo()
     expect(await looking).toMatchObject([{ worktrees: [{ job: "a", state: { type: "clean" } }] }])
   })

@@ -1,11 +1,20 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { inTurn } from "../../../src/plugin/worktrees/turns.ts"
 import { createWorktrees } from "../../../src/plugin/worktrees/worktrees.ts"
-import { noSmallDisk, smallDisk } from "../../support/small-disk.ts"
+import { layerOver, noLayer, noSmallDisk, smallDisk } from "../../support/small-disk.ts"
 import { filesIn, type TestRepository, testRepository, userSide, writeAll } from "./support/repository.ts"
 
 const owner = "ses_0123456789abcdef"
@@ -350,6 +359,54 @@ it.skipIf(whyNoDisk)(
       expect(filesIn(repo.path)).toEqual(filesIn(directory))
     } finally {
       disk.remove()
+    }
+  },
+)
+
+it.skipIf(whyNoDisk)(
+  `What cannot be removed of a worktree keeps nobody from discarding it, and is listed until it can be${skipped}`,
+  async () => {
+    const repo = testRepository()
+    const { directory, branch } = await make(repo)
+    const disk = smallDisk(join(directory, "mounted"))
+    writeAll(directory, { "a.txt": "1\n" })
+    const remains = await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
+    if (!remains) throw new Error("a folder on which a disk lies cannot be removed")
+    const { folder, why } = remains
+    try {
+      expect(why).toMatch(/^EBUSY/)
+      expect([existsSync(directory), repo.git("branch", "--list", branch)]).toEqual([false, ""])
+      expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [folder] })
+      await repo.worktrees.tidy()
+      expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [folder] })
+    } finally {
+      // The disk is known by its first place.
+      renameSync(folder, directory)
+      disk.remove()
+      renameSync(directory, folder)
+    }
+    await repo.worktrees.tidy()
+    expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+    expect(existsSync(folder)).toBe(false)
+  },
+)
+
+const whyNoLayer = noLayer()
+
+it.skipIf(whyNoLayer)(
+  `A worktree that a container has from its image is removed, though it cannot be moved${whyNoLayer ? ` (skipped: ${whyNoLayer})` : ""}`,
+  async () => {
+    const repo = testRepository()
+    const { directory } = await make(repo)
+    await repo.worktrees.leave(directory)
+    const removeLayer = layerOver(repo.folder)
+    try {
+      expect(() => renameSync(directory, `${directory}-moved`)).toThrow("EXDEV")
+      expect((await repo.worktrees.tidy()).removed.map(({ job }) => job)).toEqual(["a"])
+      expect(existsSync(directory)).toBe(false)
+      expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+    } finally {
+      removeLayer()
     }
   },
 )

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import {
   chmodSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { dirname, join } from "node:path"
@@ -197,7 +199,7 @@ describe("kill -9", () => {
   )
 
   it(
-    "while a worktree is discarded leaves the rest to the next call",
+    "while a worktree is discarded leaves the rest to the next call, and to the next tidying",
     async () => {
       await atEachPoint(async () => {
         const repo = dirtyRepository()
@@ -216,7 +218,10 @@ describe("kill -9", () => {
             expect(existsSync(directory)).toBe(false)
             expect(repo.git("branch", "--list", branch)).toBe("")
             expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
+            // Whoever tidies removes what was moved aside.
+            await repo.worktrees.tidy(() => false)
             expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+            expect(readdirSync(dirname(directory)).filter((name) => name.startsWith("."))).toEqual([])
           },
         }
       })
@@ -226,7 +231,7 @@ describe("kill -9", () => {
 })
 
 describe("A worktree whose removal was cut off", () => {
-  /** Killed right before that of its files which `rm` removes first, all of which are aside by then. */
+  /** Killed as its files are aside, and all else is there. */
   async function cutOff(change: (repo: TestRepository, directory: string) => Promise<string>) {
     for (let at = 0; at < 20; at++) {
       const repo = dirtyRepository()
@@ -235,9 +240,7 @@ describe("A worktree whose removal was cut off", () => {
       await killed.run(repo, script, at, "rm")
       const ours = dirname(made.directory)
       const aside = readdirSync(ours).find((name) => name.startsWith(".removing-"))
-      if (aside === undefined) continue
-      rmSync(join(ours, aside, "a.txt"))
-      return { ...made, repo, ours }
+      if (aside !== undefined) return { ...made, repo, ours, aside: join(ours, aside) }
     }
     throw new Error("it was never cut off there")
   }
@@ -253,6 +256,7 @@ describe("A worktree whose removal was cut off", () => {
       await repo.worktrees.leave(directory)
       return "await worktrees.tidy(() => false)"
     })
+
   it("keeps the work of its job as that was committed: what is missing is no part of it", async () => {
     const { repo, directory, branch } = await discarded()
     const commit = repo.git("rev-parse", branch)
@@ -266,10 +270,10 @@ describe("A worktree whose removal was cut off", () => {
   })
 
   it("is discarded by the same call again, and what lies beside it goes as anybody tidies", async () => {
-    const { repo, directory, branch, ours } = await discarded()
+    const { repo, directory, branch, ours, aside } = await discarded()
     await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
     expect(repo.git("branch", "--list", branch)).toBe("")
-    expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+    expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [aside] })
     await repo.worktrees.tidy(() => false)
     expect(readdirSync(ours)).toEqual(["scratch"])
   })
@@ -288,29 +292,51 @@ describe("A worktree whose removal was cut off", () => {
     expect(existsSync(ours)).toBe(false)
   })
 
-  it("is no work of its job where its repository was away meanwhile, either", async () => {
+  describe("while its repository was away", () => {
     const away = (repo: TestRepository) => `${repo.path}-away`
-    const { repo, directory, branch } = await cutOff(async (repo, directory) => {
-      writeAll(directory, { "a.txt": "done\n" })
-      await repo.worktrees.seal(directory, "the end")
-      renameSync(repo.path, away(repo))
-      return `await (await worktrees.prepareForgotten(${JSON.stringify(directory)})).remove()`
+    const forgotten = () =>
+      cutOff(async (repo, directory) => {
+        writeAll(directory, { "a.txt": "done\n" })
+        await repo.worktrees.seal(directory, "the end")
+        renameSync(repo.path, away(repo))
+        return `await (await worktrees.prepareForgotten(${JSON.stringify(directory)})).remove()`
+      })
+
+    it("keeps that work, too, once that is back", async () => {
+      const { repo, directory, branch } = await forgotten()
+      renameSync(away(repo), repo.path)
+      const commit = repo.git("rev-parse", branch)
+      expect(await repo.worktrees.seal(directory, "once more")).toMatchObject({ commit, files: 1 })
     })
-    renameSync(away(repo), repo.path)
-    const commit = repo.git("rev-parse", branch)
-    expect(await repo.worktrees.seal(directory, "once more")).toMatchObject({ commit, files: 1 })
+
+    it("is discarded by the same call again as well", async () => {
+      const { repo, directory, aside } = await forgotten()
+      expect((await repo.worktrees.list()).worktrees).toMatchObject([
+        { state: { type: "forgotten", files: 0 } },
+      ])
+      await (await repo.worktrees.prepareForgotten(directory)).remove()
+      expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [aside] })
+    })
   })
 })
 
-it("What is just being removed by a process that runs is left to that", async () => {
+it("What a process that runs is just removing is left to that; a link is left to whoever put it there", async () => {
   const repo = testRepository()
   const { directory } = await repo.worktrees.make({ directory: repo.path, owner, job: "a" })
   const ours = dirname(directory)
-  const [mine, theirs] = [`.removing-${process.pid}-x`, `.removing-${2 ** 22 + 1}-x`]
-  for (const name of [mine, theirs]) mkdirSync(join(ours, name))
-  writeFileSync(join(ours, `.${2 ** 22 + 1}-draft`), "of a note\n")
+  const aside = (pid: number) => join(ours, `.removing-${pid}-${randomUUID()}`)
+  const [theirs, left, mine, link] = [
+    aside(process.ppid),
+    aside(2 ** 22 + 1),
+    aside(process.pid),
+    aside(2 ** 22 + 1),
+  ]
+  for (const folder of [theirs, left, mine]) mkdirSync(folder)
+  symlinkSync(repo.path, link)
+  expect((await repo.worktrees.list()).unknown.sort()).toEqual([left, mine].sort())
   await repo.worktrees.tidy(() => true)
-  expect(readdirSync(ours).filter((name) => name.startsWith("."))).toEqual([mine])
+  expect([theirs, left, mine, link].map((each) => existsSync(each))).toEqual([true, false, false, true])
+  expect(existsSync(join(repo.path, ".git"))).toBe(true)
 })
 
 it("What a killed git had only begun to know of a worktree goes with what is left of that", async () => {
