@@ -76,7 +76,7 @@ const ownFaults: [string, string][] = [
   ],
   [
     "opencode is killed while a worktree is removed, or some of its files cannot be removed",
-    "its files are all in their place, or none are: no missing file is taken for a job's work. What is on its branch stays until it is discarded again; if there is nothing on it, the next tidying removes it. So it does with what is left of the files; what cannot be removed is listed",
+    "its files are all in their place, or none are: no missing file is taken for a job's work. What is on its branch stays until it is discarded again; if there is nothing on it, the next tidying removes it. That also removes what is left of the files; what it cannot remove is listed",
   ],
   [
     "opencode is killed before the work is committed",

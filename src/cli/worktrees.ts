@@ -23,9 +23,11 @@ its job is under way, or while a process is in its folder, which is known on Lin
 only.
 
 JSON of the list, of --tidy and of --discard:
-  {worktrees: [WORKTREE], unknown: [folder of no job]}
-  {removed: [WORKTREE], kept: [{worktree, why}], failed: [{worktree, why}]}
-  {discarded: {branch, directory, project, loss}}
+  {worktrees: [WORKTREE], unknown: [folder of no job], remains: [folder]}
+  {removed: [WORKTREE], kept: [{worktree, why}], failed: [{worktree, why}],
+  remains: [{folder, why}]}
+  {discarded: {branch, directory, project, loss, remains?: {folder, why}}}
+Remains are files of removed worktrees that could not be removed.
 A WORKTREE is
   {directory, owner, job, description?, project, branch, base, madeAt, endedAt?,
   bytes, processes, maker?, state}

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import * as z from "zod"
 import { createWorktrees, type Worktrees } from "../../src/plugin/worktrees/worktrees.ts"
@@ -205,6 +205,7 @@ stays until it is discarded: --discard BRANCH.
         },
       ],
       unknown: [join(dirname(directory), "no-job")],
+      remains: [],
     })
   })
 
@@ -237,11 +238,12 @@ stays until it is discarded: --discard BRANCH.
 
   it("is an empty one for scripts", async () => {
     const ada = person(testRepository())
-    expect(JSON.parse((await ada.run(["--json"])).out)).toEqual({ worktrees: [], unknown: [] })
+    expect(JSON.parse((await ada.run(["--json"])).out)).toEqual({ worktrees: [], unknown: [], remains: [] })
     expect(JSON.parse((await ada.run(["--json", "--tidy"])).out)).toEqual({
       removed: [],
       kept: [],
       failed: [],
+      remains: [],
     })
   })
 
@@ -550,13 +552,31 @@ This restores its commits as long as git keeps them, by default two weeks from w
   it.skipIf(whyNoDisk)(`says where files are that could not be removed${skipped}`, async () => {
     const { ada, branch, directory } = await holding()
     const disk = smallDisk(join(directory, "mounted"))
-    const { code, out, err } = await ada.run(["--discard", branch, "--yes"])
-    const [, folder = ""] = err.replaceAll("\n", "").match(/are still in ?(\/.+?): ?EBUSY/) ?? []
-    renameSync(folder, directory)
-    disk.remove()
-    expect(code).toBe(1)
-    expect(out).toContain("Discarded.\n")
-    expect(err).toMatch(/^Some of its files could not be removed and are still in/)
+    const ours = dirname(directory)
+    const asides = () => readdirSync(ours).filter((name) => name.startsWith(".removing-"))
+    try {
+      const { code, out, err } = await ada.run(["--discard", branch, "--yes"])
+      const words = new RegExp(
+        `^Some of its files could not be removed and are still in ${join(ours, asides()[0] ?? "")}: EBUSY`,
+      )
+      expect([code, out.includes("Discarded.\n"), err.replaceAll("\n", " ")]).toEqual([
+        1,
+        true,
+        expect.stringMatching(words),
+      ])
+      const tidied = await ada.run(["--tidy"])
+      expect([tidied.code, tidied.out.replaceAll("\n", " ")]).toEqual([
+        1,
+        expect.stringMatching(/Some of its files .*EBUSY/),
+      ])
+      expect((await ada.run()).out).toContain(
+        `Left of worktrees that were removed; --tidy tries again:\n  ${join(ours, asides()[0] ?? "")}\n`,
+      )
+    } finally {
+      disk.remove(join(ours, asides()[0] ?? basename(directory), "mounted"))
+    }
+    expect(await ada.run(["--tidy"])).toMatchObject({ code: 0 })
+    expect(existsSync(ours)).toBe(false)
   })
 
   it("leaves what is half made to whoever makes it, or to --tidy", async () => {

@@ -11,7 +11,8 @@ export interface SmallDisk {
   free(): void
   /** Nothing can be written there while `act` runs. */
   whileReadOnly(act: () => Promise<void>): Promise<void>
-  remove(): void
+  /** @param at where its folder has been moved to since */
+  remove(at?: string): void
 }
 
 /** Why this machine cannot have one; undefined where it can. Looks by making one. */
@@ -49,9 +50,9 @@ export function smallDisk(folder: string): SmallDisk {
       await act().finally(() => remount(folder, "rw"))
     },
     free: () => rmSync(ballast, { force: true }),
-    remove: () => {
+    remove: (at = folder) => {
       forget()
-      unmount(folder)
+      unmount(at)
     },
   }
 }
@@ -67,10 +68,19 @@ export function layerOver(folder: string): () => void {
   const [upper, work] = [join(disk.path, "upper"), join(disk.path, "work")]
   for (const each of [upper, work]) mkdirSync(each)
   const options = `lowerdir=${folder},upperdir=${upper},workdir=${work},redirect_dir=off`
-  execFileSync("mount", ["-t", "overlay", "-o", options, "overlay", folder], { stdio: "pipe" })
-  const remove = () => {
-    for (const each of [folder, disk.path]) unmount(each)
+  const removeDisk = () => {
+    unmount(disk.path)
     disk.remove()
+  }
+  try {
+    execFileSync("mount", ["-t", "overlay", "-o", options, "overlay", folder], { stdio: "pipe" })
+  } catch (error) {
+    removeDisk()
+    throw error
+  }
+  const remove = () => {
+    unmount(folder)
+    removeDisk()
   }
   const forget = atExit(remove)
   return () => {

@@ -54,7 +54,8 @@ export async function discard(request: DiscardRequest): Promise<number> {
     return refuse("Nothing was discarded.")
   }
   const remains = await remove()
-  if (isJson) write(printedJson({ discarded: { branch, directory, project, loss } }))
+  if (isJson)
+    write(printedJson({ discarded: { branch, directory, project, loss, ...(remains && { remains }) } }))
   else write(`${look.colours.green("Discarded.")}\n${"commits" in loss ? wayBack(worktree, loss) : ""}`)
   return remains ? refuse(visibleLine(remainsWords(remains))) : 0
 }
@@ -77,8 +78,10 @@ async function preparedFor(
   }
   const { files, remove } = await worktrees.prepareForgotten(directory)
   const words =
-    `git does not know this worktree: ${visibleLine(state.why)}. So nothing can be said about which of the ` +
-    `${counted(files, "file")} in its folder would be lost for good.`
+    `git does not know this worktree: ${visibleLine(state.why)}. ` +
+    (files === 0
+      ? "There are no files of it. Should its repository come back, its branch is still there."
+      : `So nothing can be said about which of the ${counted(files, "file")} in its folder would be lost for good.`)
   return { loss: { files }, words: wrapped(words, look.width), remove }
 }
 

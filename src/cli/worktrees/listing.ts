@@ -22,7 +22,7 @@ const longestLabel = "branch".length
 const indent = 4 + longestLabel + 2
 
 /** All worktrees, those of a project together. */
-export async function listing({ worktrees, unknown }: List, look: Look): Promise<string> {
+export async function listing({ worktrees, unknown, remains }: List, look: Look): Promise<string> {
   const { colours, width } = look
   const rows = worktrees.map((worktree) => rowOf(worktree, look))
   const widths = {
@@ -36,14 +36,16 @@ export async function listing({ worktrees, unknown }: List, look: Look): Promise
     const shown = await Promise.all(theirs.map((row) => blockOf(row, widths, look)))
     blocks.push(`${[colours.bold(visibleLine(project)), ...shown.flat()].join("\n")}\n`)
   }
-  if (unknown.length > 0) {
-    const lines = unknown.map((each) => `  ${visibleLine(each)}`)
-    blocks.push(`${["Not of a job, and left alone:", ...lines].join("\n")}\n`)
-  }
+  if (unknown.length > 0) blocks.push(named("Not of a job, and left alone:", unknown))
+  if (remains.length > 0)
+    blocks.push(named("Left of worktrees that were removed; --tidy tries again:", remains))
   const advice = adviceOn(worktrees)
   if (advice !== "") blocks.push(`${wrapped(advice, width).map(colours.dim).join("\n")}\n`)
   return blocks.join("\n")
 }
+
+const named = (title: string, folders: readonly string[]) =>
+  `${[title, ...folders.map((each) => `  ${visibleLine(each)}`)].join("\n")}\n`
 
 type Row = { worktree: Listed; job: string; age: string; size: string }
 type Widths = Record<"job" | "age" | "size", number>

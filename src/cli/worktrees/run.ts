@@ -44,24 +44,31 @@ async function run({ flags, values }: Given, surroundings: Surroundings): Promis
     const tidied = await worktrees.tidy()
     if (isJson) write(printedJson(tidied))
     else write(isEmpty(tidied) ? nothing(env) : tidyReport(tidied, look))
-    const isWhole = tidied.failed.length === 0 && tidied.kept.every(({ worktree }) => isReadable(worktree))
+    const isWhole =
+      tidied.failed.length + tidied.remains.length === 0 &&
+      tidied.kept.every(({ worktree }) => isReadable(worktree))
     return isWhole ? 0 : 1
   }
   const list = withoutUs(await worktrees.list())
   if (isJson) write(printedJson(list))
-  else write(list.worktrees.length + list.unknown.length > 0 ? await listing(list, look) : nothing(env))
+  else {
+    const { worktrees, unknown, remains } = list
+    const isNothing = worktrees.length + unknown.length + remains.length === 0
+    write(isNothing ? nothing(env) : await listing(list, look))
+  }
   return list.worktrees.every(isReadable) ? 0 : 1
 }
 
 const isReadable = ({ state }: Listed) => state.type !== "unreadable"
 
 /** Called in a worktree, this process is in it as well, but in nobody's way. */
-function withoutUs({ worktrees, unknown }: List): List {
+function withoutUs({ worktrees, ...rest }: List): List {
   const others = (processes: number[]) => processes.filter((pid) => pid !== process.pid)
-  return { worktrees: worktrees.map((each) => ({ ...each, processes: others(each.processes) })), unknown }
+  return { worktrees: worktrees.map((each) => ({ ...each, processes: others(each.processes) })), ...rest }
 }
 
-const isEmpty = ({ removed, kept, failed }: Tidied) => removed.length + kept.length + failed.length === 0
+const isEmpty = ({ removed, kept, failed, remains }: Tidied) =>
+  removed.length + kept.length + failed.length + remains.length === 0
 
 const nothing = (env: NodeJS.ProcessEnv) => `No job has a worktree.
 

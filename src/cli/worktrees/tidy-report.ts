@@ -1,4 +1,5 @@
 import type { Listed } from "../../plugin/worktrees/list.ts"
+import { remainsWords } from "../../plugin/worktrees/removal.ts"
 import type { Tidied } from "../../plugin/worktrees/tidy.ts"
 import { counted } from "../../util/counted.ts"
 import { visibleLine } from "../../util/visible.ts"
@@ -7,7 +8,7 @@ import type { Look } from "./listing.ts"
 import { sizeOf } from "./words.ts"
 
 /** What was removed, and why the others are still there. */
-export function tidyReport({ removed, kept, failed }: Tidied, look: Look): string {
+export function tidyReport({ removed, kept, failed, remains }: Tidied, look: Look): string {
   const { green, red } = look.colours
   const bytes = removed.reduce((sum, worktree) => sum + worktree.bytes, 0)
   const size = removed.length > 0 ? `, ${sizeOf(bytes)}` : ""
@@ -18,6 +19,7 @@ export function tidyReport({ removed, kept, failed }: Tidied, look: Look): strin
     ...kept.flatMap((each) => reasoned(each, look)),
     ...(failed.length > 0 ? ["", red(`Could not remove ${failed.length}.`)] : []),
     ...failed.flatMap((each) => reasoned(each, look)),
+    ...remains.flatMap((each) => ["", ...wrapped(visibleLine(remainsWords(each)), look.width).map(red)]),
   ]
   return `${lines.join("\n")}\n`
 }

@@ -31,6 +31,12 @@ export async function whyForgotten(git: Git, note: Note, call: Call = {}): Promi
   return `the repository in ${project} has neither its branch nor the commit that it started from: it is another one by now`
 }
 
+/** The same where nothing else is known of it either: without its folder, what git knows of its branch is all there is. */
+export async function whyLost(git: Git, root: string, note: Note, call?: Call): Promise<string | undefined> {
+  const isLost = (await isThere(root)) || !(await isSomething(note.commonDir))
+  return isLost ? whyForgotten(git, note, call) : undefined
+}
+
 /**
  * Prepares to remove a worktree of which git knows nothing.
  * @throws WorktreeError, `notOurs` where it is none
@@ -45,16 +51,20 @@ export async function prepareForgotten(git: Git, root: string): Promise<Forgotte
         await requireForgotten(git, root)
         if ((await measured(root)).files !== files) throw hasChanged(root)
         const removeFiles = (await isThere(root)) ? await moveAside(root) : undefined
-        await rm(noteFile(root), { force: true })
-        return removeFiles?.()
+        let remains: Remains | undefined
+        try {
+          await rm(noteFile(root), { force: true })
+        } finally {
+          remains = await removeFiles?.()
+        }
+        return remains
       }),
   }
 }
 
 async function requireForgotten(git: Git, root: string): Promise<void> {
   const note = await madeNote(root)
-  await isThere(root)
-  if ((await whyForgotten(git, note)) === undefined) throw notOurs(root)
+  if ((await whyLost(git, root, note)) === undefined) throw notOurs(root)
 }
 
 const isSomething = (path: string): Promise<boolean> =>

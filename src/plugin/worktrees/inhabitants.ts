@@ -41,12 +41,10 @@ export async function processesIn(folders: readonly string[]): Promise<Map<strin
   return found
 }
 
-/**
- * A visitor, or a process that is just ending: that has lost its environment and its arguments before its folder. One that
- * is just starting has none yet, but is started by another one.
- */
+/** A visitor, or a process that is just ending: that has lost its environment and its arguments before its folder. */
 async function isPassing(pid: string): Promise<boolean> {
-  const environment = await textOf(pid, "environ")
+  // In the moment in which a process becomes another program, it seems to have none.
+  const environment = (await textOf(pid, "environ")) || (await textOf(pid, "environ"))
   const command = await textOf(pid, "cmdline")
   return command === "" || environment?.split("\0").some((each) => marks.has(each)) === true
 }

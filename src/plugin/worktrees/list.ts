@@ -3,8 +3,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { eachLimited } from "../util/each-limited.ts"
 import { codeOf, fileFailure } from "./errors.ts"
-import { isThere } from "./folder.ts"
-import { whyForgotten } from "./forgotten.ts"
+import { whyLost } from "./forgotten.ts"
 import { type Call, type Git, visiting } from "./git.ts"
 import { type Holdings, holdingsOf, isClean } from "./holdings.ts"
 import { lives, processesIn } from "./inhabitants.ts"
@@ -51,6 +50,8 @@ export type List = {
   worktrees: Listed[]
   /** What is among them and is none. */
   unknown: string[]
+  /** What is left of such that were removed. */
+  remains: string[]
 }
 
 /** Whether the job is at work in it, or is to be. */
@@ -64,9 +65,10 @@ const together = 4
 export async function listWorktrees(git: Git, folder: string, call: Call = {}): Promise<List> {
   const roots: string[] = []
   const unknown: string[] = []
+  const remains: string[] = []
   for (const repository of await namesOf(folder)) {
     const names = await namesOf(join(folder, repository))
-    unknown.push(...(await remainsIn(join(folder, repository))))
+    remains.push(...(await remainsIn(join(folder, repository))))
     for (const name of names.filter((each) => /^[A-Za-z0-9_][A-Za-z0-9_-]*-/.test(each))) {
       const root = join(folder, repository, name.replace(/\.json$/, ""))
       if (name.endsWith(".json") && (await readNote(root))) roots.push(root)
@@ -87,7 +89,7 @@ export async function listWorktrees(git: Git, folder: string, call: Call = {}): 
     // One whose files were taken away in the middle of that may seem to have changed them.
     return wasThere && !existsSync(root) ? look() : seen
   })
-  return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown }
+  return { worktrees: found.flat().sort((a, b) => a.madeAt - b.madeAt), unknown, remains }
 }
 
 async function lookAt(
@@ -124,8 +126,7 @@ async function stateOf(
   if (note.state !== "made") return { type: "halfMade" }
   const limited = visiting(call)
   try {
-    await isThere(root)
-    const why = await whyForgotten(git, note, limited)
+    const why = await whyLost(git, root, note, limited)
     if (why !== undefined) return { type: "forgotten", why, files }
     const holdings = await holdingsOf(git, await knownWorktree(git, root, call), limited)
     return isClean(holdings) ? { type: "clean" } : { type: "holding", holdings }

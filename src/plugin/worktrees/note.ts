@@ -8,7 +8,7 @@ export const branchPrefix = "troupe/"
 
 /**
  * What is known of a worktree, beside it: a child may change anything in its worktree, this it is not to reach. It is
- * there before anything else of the worktree, and goes last.
+ * there before anything else of the worktree, and goes last but for files that are out of the way by then.
  */
 export const Note = z.object({
   /** Nobody works in it before it is `made`, nor while it is `moving` to another commit to start from. */

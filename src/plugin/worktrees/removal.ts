@@ -52,26 +52,47 @@ async function forget(git: Git, root: string, note: Note, tip: string | undefine
  * @returns what removes it
  */
 export async function moveAside(root: string): Promise<() => Promise<Remains | undefined>> {
-  const aside = join(dirname(root), `${asidePrefix}${process.pid}-${randomUUID()}`)
+  const aside = join(dirname(root), `.removing-${process.pid}-${randomUUID()}`)
+  emptying.add(aside)
   try {
     await rename(root, aside)
   } catch (error) {
-    if (codeOf(error) !== "EXDEV") throw error
-    // What a lower layer of an overlay has cannot be moved there.
-    await empty(root)
-    return async () => undefined
-  }
-  emptying.add(aside)
-  return async () => {
-    try {
-      await empty(aside)
-      return undefined
-    } catch (error) {
-      return { folder: aside, why: fileFailure(error).what }
-    } finally {
-      emptying.delete(aside)
+    emptying.delete(aside)
+    // Somebody else has taken it away.
+    if (codeOf(error) === "ENOENT") return async () => undefined
+    // A folder of a lower layer of an overlay cannot be renamed. There, a crash may leave some of its files.
+    if (codeOf(error) === "EXDEV") {
+      const remains = await emptied(root)
+      return async () => remains
     }
+    throw error
   }
+  return async () => {
+    const remains = await emptied(aside)
+    const left = remains && (await abandoned(remains))
+    emptying.delete(aside)
+    return left
+  }
+}
+
+async function emptied(folder: string): Promise<Remains | undefined> {
+  try {
+    // A file that somebody is just writing may be there again at once.
+    await rm(folder, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+    return undefined
+  } catch (error) {
+    return { folder, why: fileFailure(error).what }
+  }
+}
+
+/** Whoever tidies may try again, though this process runs on. */
+async function abandoned(remains: Remains): Promise<Remains> {
+  const { folder, why } = remains
+  const free = join(dirname(folder), `.removing-0-${randomUUID()}`)
+  return rename(folder, free).then(
+    () => ({ folder: free, why: why.replaceAll(folder, free) }),
+    () => remains,
+  )
 }
 
 /**
@@ -91,20 +112,17 @@ export async function remainsIn(ours: string): Promise<string[]> {
   return remains
 }
 
-export async function removeRemains(ours: string): Promise<void> {
-  // What cannot be removed is listed.
-  for (const path of await remainsIn(ours)) await empty(path).catch(() => {})
+/** @returns what cannot be removed */
+export async function removeRemains(ours: string): Promise<Remains[]> {
+  const tried = (await remainsIn(ours)).map(emptied)
+  return (await Promise.all(tried)).filter((each) => each !== undefined)
 }
 
 /** No worktree is called so. */
-const asidePrefix = ".removing-"
 const asideName = /^\.removing-(\d+)-[0-9a-f-]{36}$/
 
 /** Those of this process. */
 const emptying = shared("worktrees that are being removed", () => new Set<string>())
-
-/** A file that somebody is just writing there may be there again at once. */
-const empty = (path: string) => rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
 
 /** The folders in which git keeps what it knows of a worktree. One that git has only begun does not say whose it is. */
 async function gitDirsOf(root: string, { commonDir, state }: Note): Promise<string[]> {

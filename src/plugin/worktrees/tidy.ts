@@ -9,7 +9,7 @@ import { lives } from "./inhabitants.ts"
 import { removeLeftovers } from "./leftovers.ts"
 import { isUnderWay, type Listed, listWorktrees } from "./list.ts"
 import { type Note, readNote } from "./note.ts"
-import { removeRemains, removeWorktree } from "./removal.ts"
+import { type Remains, removeRemains, removeWorktree } from "./removal.ts"
 import { inTurn } from "./turns.ts"
 import { knownWorktree } from "./whereabouts.ts"
 
@@ -19,6 +19,8 @@ export type Tidied = {
   kept: Kept[]
   /** What was to be removed and could not be. */
   failed: Kept[]
+  /** What is left of these and of others that were removed before, and cannot be removed. */
+  remains: Remains[]
 }
 
 type Kept = { worktree: Listed; why: string }
@@ -37,7 +39,7 @@ export async function tidyWorktrees(
   isUsed?: IsUsed,
   call: Call = {},
 ): Promise<Tidied> {
-  const tidied: Tidied = { removed: [], kept: [], failed: [] }
+  const tidied: Tidied = { removed: [], kept: [], failed: [], remains: [] }
   for (const worktree of (await listWorktrees(git, folder, call)).worktrees) {
     try {
       const why = await whyStays(git, worktree, isUsed, call)
@@ -51,7 +53,7 @@ export async function tidyWorktrees(
     }
   }
   for (const repository of await readdir(folder).catch((): string[] => []))
-    await removeRemains(join(folder, repository))
+    tidied.remains.push(...(await removeRemains(join(folder, repository))))
   // Only where a person asks for it: as opencode starts, its first jobs may just be about to use them.
   if (!isUsed) await removeLeftovers(folder)
   return tidied

@@ -160,7 +160,7 @@ describe("What another opencode is just looking at", () => {
     letGo()
     expect([removed.map(({ job }) => job), kept, failed]).toEqual([["a"], [], []])
     expect(existsSync(directory)).toBe(false)
-    expect(await looking).toEqual([{ worktrees: [], unknown: [] }])
+    expect(await looking).toEqual([{ worktrees: [], unknown: [], remains: [] }])
   })
 
   it("seems to that to have changed nothing, though its files are taken away meanwhile", async () => {

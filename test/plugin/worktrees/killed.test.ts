@@ -220,8 +220,10 @@ describe("kill -9", () => {
             expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
             // Whoever tidies removes what was moved aside.
             await repo.worktrees.tidy(() => false)
-            expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
-            expect(readdirSync(dirname(directory)).filter((name) => name.startsWith("."))).toEqual([])
+            expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [], remains: [] })
+            expect(readdirSync(dirname(directory)).filter((name) => name.startsWith(".removing-"))).toEqual(
+              [],
+            )
           },
         }
       })
@@ -273,7 +275,7 @@ describe("A worktree whose removal was cut off", () => {
     const { repo, directory, branch, ours, aside } = await discarded()
     await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
     expect(repo.git("branch", "--list", branch)).toBe("")
-    expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [aside] })
+    expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [], remains: [aside] })
     await repo.worktrees.tidy(() => false)
     expect(readdirSync(ours)).toEqual(["scratch"])
   })
@@ -315,7 +317,7 @@ describe("A worktree whose removal was cut off", () => {
         { state: { type: "forgotten", files: 0 } },
       ])
       await (await repo.worktrees.prepareForgotten(directory)).remove()
-      expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [aside] })
+      expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [], remains: [aside] })
     })
   })
 })
@@ -333,7 +335,7 @@ it("What a process that runs is just removing is left to that; a link is left to
   ]
   for (const folder of [theirs, left, mine]) mkdirSync(folder)
   symlinkSync(repo.path, link)
-  expect((await repo.worktrees.list()).unknown.sort()).toEqual([left, mine].sort())
+  expect((await repo.worktrees.list()).remains.sort()).toEqual([left, mine].sort())
   await repo.worktrees.tidy(() => true)
   expect([theirs, left, mine, link].map((each) => existsSync(each))).toEqual([true, false, false, true])
   expect(existsSync(join(repo.path, ".git"))).toBe(true)

@@ -31,7 +31,7 @@ const isWhole = (repo: TestRepository) => repo.git("fsck", "--full", "--strict",
 
 /** Nothing of a worktree is left that could not be made. */
 async function requireNothing(repo: TestRepository): Promise<void> {
-  expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [] })
+  expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [], remains: [] })
   expect(repo.git("worktree", "list").split("\n")).toHaveLength(1)
   expect(repo.git("branch", "--list", "troupe/*")).toBe("")
   expect(isWhole(repo)).toBe("")
