@@ -570,7 +570,7 @@ This restores its commits as long as git keeps them, by default two weeks from w
         expect.stringMatching(/Some of its files .*EBUSY/),
       ])
       expect((await ada.run()).out).toContain(
-        `Left of worktrees that were removed; --tidy tries again:\n  ${join(ours, asides()[0] ?? "")}\n`,
+        `Left over from removed worktrees; --tidy tries to remove them again:\n  ${join(ours, asides()[0] ?? "")}\n`,
       )
     } finally {
       disk.remove(join(ours, asides()[0] ?? basename(directory), "mounted"))

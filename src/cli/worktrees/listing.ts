@@ -38,7 +38,7 @@ export async function listing({ worktrees, unknown, remains }: List, look: Look)
   }
   if (unknown.length > 0) blocks.push(named("Not of a job, and left alone:", unknown))
   if (remains.length > 0)
-    blocks.push(named("Left of worktrees that were removed; --tidy tries again:", remains))
+    blocks.push(named("Left over from removed worktrees; --tidy tries to remove them again:", remains))
   const advice = adviceOn(worktrees)
   if (advice !== "") blocks.push(`${wrapped(advice, width).map(colours.dim).join("\n")}\n`)
   return blocks.join("\n")

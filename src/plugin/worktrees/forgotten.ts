@@ -31,7 +31,7 @@ export async function whyForgotten(git: Git, note: Note, call: Call = {}): Promi
   return `the repository in ${project} has neither its branch nor the commit that it started from: it is another one by now`
 }
 
-/** The same where nothing else is known of it either: without its folder, what git knows of its branch is all there is. */
+/** The same for a list or a discard: where only the folder is gone, what the repository has of its branch is all there is. */
 export async function whyLost(git: Git, root: string, note: Note, call?: Call): Promise<string | undefined> {
   const isLost = (await isThere(root)) || !(await isSomething(note.commonDir))
   return isLost ? whyForgotten(git, note, call) : undefined

@@ -320,6 +320,20 @@ describe("Tidying", () => {
     expect((await repo.worktrees.tidy(() => false)).removed).toHaveLength(1)
   })
 
+  it("removes what is only a note any more, though its repository has forgotten where its job started", async () => {
+    const repo = testRepository()
+    repo.write({ "untracked.txt": "1\n" })
+    const { directory, branch, base } = await make(repo)
+    await repo.worktrees.leave(directory)
+    repo.git("worktree", "remove", "--force", directory)
+    repo.git("branch", "--quiet", "-D", branch)
+    repo.git("reflog", "expire", "--expire=now", "--all")
+    repo.git("gc", "--quiet", "--prune=now")
+    expect(() => repo.git("cat-file", "-e", base)).toThrow()
+    const { removed, kept, failed } = await repo.worktrees.tidy(() => false)
+    expect([removed.map(({ job }) => job), kept, failed]).toEqual([["a"], [], []])
+  })
+
   it("lists what there is of a repository that is gone, and leaves it", async () => {
     const repo = testRepository()
     const { directory } = await make(repo)
@@ -376,6 +390,8 @@ it.skipIf(whyNoDisk)(
       const remains = await (await repo.worktrees.prepareDiscard({ directory, owner })).remove()
       const folder = join(ours, asides()[0] ?? "")
       expect(remains).toEqual({ folder, why: expect.stringMatching(/^EBUSY/) })
+      // No process, so that any other one tries again as it tidies.
+      expect(folder).toContain(".removing-0-")
       expect([existsSync(directory), repo.git("branch", "--list", branch)]).toEqual([false, ""])
       expect(await repo.worktrees.list()).toEqual({ worktrees: [], unknown: [], remains: [folder] })
       expect(await repo.worktrees.tidy()).toEqual({ removed: [], kept: [], failed: [], remains: [remains] })
