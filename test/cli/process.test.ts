@@ -70,7 +70,7 @@ describe("The command line, as it is built,", () => {
     })
     expect(await run(env, ["worktrees", "--json"])).toEqual({
       code: 0,
-      out: '{\n  "worktrees": [],\n  "unknown": []\n}\n',
+      out: '{\n  "worktrees": [],\n  "unknown": [],\n  "remains": []\n}\n',
       err: "",
     })
   })
