@@ -626,6 +626,17 @@ This restores its commits as long as git keeps them, by default two weeks from w
       expect([directory, `${directory}.json`].map(existsSync)).toEqual([false, false])
     })
 
+    it("says that there is nothing to lose, and forgets it, where its folder and its repository are both gone", async () => {
+      const { ada, repo, directory, branch } = await holding()
+      for (const folder of [directory, repo.path]) rmSync(folder, { recursive: true })
+      const { code, out, err } = await ada.run(["--discard", branch], { typed: "discard" })
+      expect([code, err]).toEqual([0, ""])
+      expect(out.replace(/\s+/g, " ")).toContain(
+        "It has no files to lose, and nothing is changed in its repository.",
+      )
+      expect(existsSync(`${directory}.json`)).toBe(false)
+    })
+
     it("tells scripts how many files were in it", async () => {
       const { ada, repo, directory, branch } = await forgotten()
       expect(JSON.parse((await ada.run(["--json"])).out)).toMatchObject({

@@ -80,7 +80,7 @@ async function preparedFor(
   const words =
     `git does not know this worktree: ${visibleLine(state.why)}. ` +
     (files === 0
-      ? "There are no files of it. Should its repository come back, its branch is still there."
+      ? "It has no files to lose, and nothing is changed in its repository."
       : `So nothing can be said about which of the ${counted(files, "file")} in its folder would be lost for good.`)
   return { loss: { files }, words: wrapped(words, look.width), remove }
 }
