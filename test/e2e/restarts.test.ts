@@ -136,9 +136,11 @@ describeBoth("Jobs whose opencode ends", ({ start, generation }) => {
     const cancel = await project.outcomeOf(owner, cancelCall)
     const cancelled = cancel?.status === "completed" ? jobsOf(cancel) : []
     const before = await project.stored(owner)
-    expect(before.map(({ record }) => record.id)).toEqual(
-      expect.arrayContaining(await known(run, requestsBefore)),
-    )
+    const start = await project.outcomeOf(owner, run.startCall)
+    expect(
+      before.map(({ record }) => record.id),
+      `the start said ${JSON.stringify(start)}`,
+    ).toEqual(expect.arrayContaining(await known(run, requestsBefore)))
     await project.callTool(owner, "agents_wait", {})
     const jobs = await settled(run, before.length)
     const told = await toldTo(project, owner)
